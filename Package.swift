@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+//
+// One manifest, two builds. Ordinary Swift for tests, benchmarks and `import Splice`; Embedded Swift,
+// chosen by the flags that the Makefile passes, for what ships: spliced, splice and libsplice.a.
+
+import PackageDescription
+
+let package = Package(
+  name: "splice",
+  products: [
+    .executable(name: "spliced", targets: ["spliced"]),
+    .executable(name: "splice", targets: ["splice"]),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CUV", path: "CSupport/CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(
+      name: "CXXHash", path: "CSupport/CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CPlatform", path: "CSupport/CPlatform", cSettings: [.define("_GNU_SOURCE")]),
+
+    .target(name: "SpliceBase", dependencies: ["CPlatform"]),
+    .target(name: "SpliceWire", dependencies: ["SpliceBase"]),
+    .target(name: "SpliceCore", dependencies: ["SpliceBase", "SpliceWire", "CXXHash"]),
+    .target(name: "SpliceUV", dependencies: ["SpliceBase", "CUV"]),
+    .target(name: "SpliceSystem", dependencies: ["SpliceBase", "CPlatform"]),
+    .target(
+      name: "SpliceEngine",
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceUV", "SpliceSystem"]),
+    .target(
+      name: "SpliceClient",
+      dependencies: [
+        "SpliceBase", "SpliceWire", "SpliceCore", "SpliceUV", "SpliceSystem", "SpliceEngine",
+      ]),
+    .executableTarget(
+      name: "spliced",
+      dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV", "SpliceEngine"]),
+    .executableTarget(
+      name: "splice",
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceUV", "SpliceClient"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu11
+)
+
+for target in package.targets where target.type != .system && target.name != "CPlatform" {
+  target.swiftSettings = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+  ]
+}
