@@ -1,0 +1,38 @@
+// Every bound of the protocol and the daemon in one place, each with its reason.
+
+package enum Limits {
+  /// Digests are made and compared per block. Small enough that damage costs little, large enough
+  /// that the journal of 100 GiB stays near 4 MB.
+  package static let blockSize: UInt64 = 1 << 20
+  /// Above this size blocks double, so that no file has more than 2^20 of them.
+  package static let blockCountMax: UInt64 = 1 << 20
+  /// Payload of one DATA frame. One block of the usual size, so that a block is one frame.
+  package static let dataPayloadMax = 1 << 20
+  /// A path below the root, in bytes, without a terminator (Linux: PATH_MAX is 4,096 with it).
+  package static let pathMax = 4095
+  /// One component of a path (Linux: NAME_MAX).
+  package static let nameMax = 255
+  /// The human sentence of an ERROR frame.
+  package static let errorTextMax = 512
+  /// Body of a frame that is not DATA: an ERROR with the longest path and text, rounded up; also
+  /// what one LIST answer may carry.
+  package static let controlBodyMax = 16 << 10
+  /// Prefix digests asked for in one PROBE. 64 halves the search for the fork to four round trips
+  /// even for 2^20 blocks.
+  package static let probeMax = 64
+  /// Requests that may be open on one connection at a time.
+  package static let streamsPerConnectionMax = 64
+  /// One pooled receive buffer. Large enough that a block is four receives, small enough that
+  /// 16 MiB serve 64 of them.
+  package static let bufferSize = 256 << 10
+  /// Received bytes that one connection may have waiting for the disk before its socket is no
+  /// longer read.
+  package static let connectionBacklogMax = 2 << 20
+  /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing
+  /// beside it.
+  package static let jobSize = 1 << 20
+  /// Bytes read or sent for one connection before the loop looks at the others again.
+  package static let turnBudget = 2 << 20
+  /// Bytes queued for a slow reader before the sender prepares no more.
+  package static let outputHighWater = 4 << 20
+}
