@@ -8,28 +8,25 @@ package struct Digest: Equatable, Sendable {
   package static let byteCount = 32
   package static let zero = Digest(words: (0, 0, 0, 0))
 
+  /// The 32 bytes, as they stand in memory.
   private var words: (UInt64, UInt64, UInt64, UInt64)
 
   private init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
   /// The digest whose first 16 bytes are `high`, then `low`, in network order.
-  package init(high: UInt64, low: UInt64) { words = (high, low, 0, 0) }
+  package init(high: UInt64, low: UInt64) { words = (high.bigEndian, low.bigEndian, 0, 0) }
 
   /// `bytes`: 32 at most; missing ones are zero.
   package init(bytes: some Collection<UInt8>) {
     require(bytes.count <= Self.byteCount, "a digest has at most 32 bytes")
-    var digest = Self.zero
-    withUnsafeMutableBytes(of: &digest.words) { raw in
+    words = (0, 0, 0, 0)
+    withUnsafeMutableBytes(of: &words) { raw in
       var index = 0
       for byte in bytes {
         raw[index] = byte
         index += 1
       }
     }
-    words = (
-      UInt64(bigEndian: digest.words.0), UInt64(bigEndian: digest.words.1),
-      UInt64(bigEndian: digest.words.2), UInt64(bigEndian: digest.words.3)
-    )
   }
 
   package static func == (left: Digest, right: Digest) -> Bool {
@@ -37,12 +34,16 @@ package struct Digest: Equatable, Sendable {
       && left.words.3 == right.words.3
   }
 
+  /// Calls `body` with the 64 bytes of `first` and `second`, without an allocation.
+  package static func withBytes<Value>(
+    _ first: Digest, _ second: Digest, _ body: (UnsafeRawBufferPointer) -> Value
+  ) -> Value {
+    withUnsafeBytes(of: (first.words, second.words), body)
+  }
+
   /// Appends the first `count` bytes (0 to 32).
   package func append(to output: inout [UInt8], count: Int = Digest.byteCount) {
-    let all = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
-    withUnsafeBytes(of: all) { raw in
-      for index in 0..<count { output.append(raw[index]) }
-    }
+    withUnsafeBytes(of: words) { output.append(contentsOf: $0.prefix(count)) }
   }
 }
 

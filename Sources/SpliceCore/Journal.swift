@@ -238,30 +238,30 @@ package struct RecordChain: Equatable, Sendable {
     if case .block = record { blocks += 1 }
   }
 
-  /// Reads the record in `bytes`; nil when it is not a whole and undamaged next record.
+  /// Reads the record in `bytes`; nil when it is not a whole and undamaged next record. Allocates nothing:
+  /// resuming a huge file reads a record for each of its blocks.
   ///
   /// - Parameter bytes: `RecordFile.recordSize` bytes.
-  package mutating func next(_ bytes: ArraySlice<UInt8>) -> (record: Record, stamp: UInt64)? {
-    guard bytes.count == RecordFile.recordSize else { return nil }
-    let body = bytes.prefix(RecordFile.recordSize - 8)
-    let expected = body.withUnsafeBytes { BlockHasher.check($0, seed: check) }
-    guard RecordFile.storedCheck(bytes.suffix(8)) == expected else { return nil }
-    var reader = ByteReader(Array(body))
-    do throws(Truncated) {
-      let kind = try reader.integer(UInt8.self)
-      _ = try reader.bytes(3)
-      guard try reader.integer(UInt32.self) == UInt32(truncatingIfNeeded: blocks) else { return nil }
-      let stamp = try reader.integer(UInt64.self)
-      let record: Record
-      switch kind {
-      case 1: record = .block(try reader.digest(count: 16))
-      case 2: record = .checkpoint(durable: try reader.integer())
-      case 3: record = .session(boot: BootID(try reader.digest(count: 16)))
-      default: return nil
-      }
-      check = expected
-      if case .block = record { blocks += 1 }
-      return (record, stamp)
-    } catch { return nil }
+  package mutating func next(_ bytes: UnsafeRawBufferPointer) -> (record: Record, stamp: UInt64)? {
+    require(bytes.count == RecordFile.recordSize, "records have one size")
+    func integer<Value: FixedWidthInteger>(at offset: Int, _: Value.Type) -> Value {
+      Value(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Value.self))
+    }
+    let body = UnsafeRawBufferPointer(rebasing: bytes[..<(RecordFile.recordSize - 8)])
+    let expected = BlockHasher.check(body, seed: check)
+    guard integer(at: 32, UInt64.self) == expected,
+      integer(at: 4, UInt32.self) == UInt32(truncatingIfNeeded: blocks)
+    else { return nil }
+    let digest = Digest(high: integer(at: 16, UInt64.self), low: integer(at: 24, UInt64.self))
+    let record: Record
+    switch bytes[0] {
+    case 1: record = .block(digest)
+    case 2: record = .checkpoint(durable: integer(at: 16, UInt64.self))
+    case 3: record = .session(boot: BootID(digest))
+    default: return nil
+    }
+    check = expected
+    if case .block = record { blocks += 1 }
+    return (record, integer(at: 8, UInt64.self))
   }
 }

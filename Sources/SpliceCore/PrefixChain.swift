@@ -37,11 +37,7 @@ package struct PrefixChain: Equatable, Sendable {
   }
 
   private func link(_ block: Digest) -> Digest {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(2 * Digest.byteCount)
-    digest.append(to: &bytes)
-    block.append(to: &bytes)
-    return BlockHasher.digest(of: bytes)
+    Digest.withBytes(digest, block) { BlockHasher.digest(of: $0) }
   }
 }
 

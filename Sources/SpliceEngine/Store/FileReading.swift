@@ -1,0 +1,42 @@
+// Reading what a file holds, whole and in order, for digests.
+
+internal import SpliceBase
+package import SpliceCore
+package import SpliceSystem
+
+extension File {
+  /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file. Returns how many.
+  package func readAll(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let count = try read(
+        into: UnsafeMutableRawBufferPointer(rebasing: buffer[filled...]), at: offset + UInt64(filled))
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Feeds the bytes from `start` up to `end` to `hasher`. Returns how many there were; fewer only when
+  /// the file ends before.
+  package func hash(from start: UInt64, to end: UInt64, with hasher: BlockHasher) throws(Errno) -> UInt64 {
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.bufferSize, alignment: 64)
+    defer { chunk.deallocate() }
+    var offset = start
+    while offset < end {
+      let wanted = Int(min(UInt64(chunk.count), end - offset))
+      let count = try readAll(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: offset)
+      if count == 0 { break }
+      hasher.update(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+      offset += UInt64(count)
+    }
+    return offset - start
+  }
+}
+
+extension FileStatus {
+  /// What makes this content of this file.
+  package var key: FileKey {
+    FileKey(device: device, inode: inode, size: size, modified: modified, changed: changed)
+  }
+}

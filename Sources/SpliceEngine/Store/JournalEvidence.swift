@@ -1,0 +1,79 @@
+// How much of a stage can be believed without reading it again.
+
+package import SpliceBase
+package import SpliceCore
+internal import SpliceSystem
+
+/// The running boot of the machine.
+package struct Boot: Sendable {
+  package let id: BootID
+  /// When it began, on the wall clock.
+  package let startedAt: Timestamp
+
+  package init(id: BootID, startedAt: Timestamp) {
+    self.id = id
+    self.startedAt = startedAt
+  }
+}
+
+/// What a journal proves about the data beside it.
+///
+/// Every record carries the stamp (size, times, inode) that the data had when it was written. Three cases:
+/// - The stamp of the last record is still the data's, in the same boot: nobody touched it, the page
+///   cache is whole, everything recorded counts.
+/// - The machine went down in between and nobody touched the data since: what a checkpoint covers counts;
+///   blocks recorded after it must be read and must match.
+/// - Anything else (a write by somebody else, or a process killed between a write and its record): all
+///   bytes are read again, and the sender's digests decide what they are worth.
+struct JournalEvidence {
+  /// Blocks from the beginning whose recorded digests count.
+  var trustedBlocks: UInt64 = 0
+  /// Bytes known to be on stable storage.
+  var durable: UInt64 = 0
+  /// Recorded digests of the blocks after the trusted ones; they count if the bytes match them.
+  var suspects: [Digest] = []
+  /// Bytes behind this are not worth reading; nil = as many as there are.
+  var limit: UInt64?
+
+  static let none = JournalEvidence()
+
+  private init() {}
+
+  init(_ log: RecordLog, geometry: BlockGeometry, status: FileStatus, boot: Boot) throws(Errno) {
+    var recorded: UInt64 = 0
+    var checkpoint: UInt64 = 0
+    var afterCheckpoint: [Digest] = []
+    var lastBoot: BootID?
+    var lastStamp: UInt64?
+    try log.scan { record, stamp, after in
+      switch record {
+      case .block(let digest): afterCheckpoint.append(digest)
+      case .checkpoint(let bytes):
+        checkpoint = bytes
+        afterCheckpoint.removeAll(keepingCapacity: true)
+      case .session(let id): lastBoot = id
+      }
+      recorded = after.blocks
+      lastStamp = stamp
+      return true
+    }
+    let isUntouched = lastStamp == status.key.stamp
+    if lastBoot == boot.id {
+      guard isUntouched else { return }
+      trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
+      durable = min(checkpoint, status.size)
+    } else if isUntouched || status.changed.isBefore(boot.startedAt) {
+      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else { return }
+      trustedBlocks = geometry.wholeBlocks(in: checkpoint)
+      durable = checkpoint
+      suspects = afterCheckpoint
+      limit = max(checkpoint, recorded * geometry.blockSize)
+    }
+  }
+}
+
+extension Timestamp {
+  fileprivate func isBefore(_ other: Timestamp) -> Bool {
+    seconds < other.seconds || (seconds == other.seconds && nanoseconds < other.nanoseconds)
+  }
+}

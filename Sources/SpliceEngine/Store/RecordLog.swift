@@ -1,0 +1,142 @@
+// A digest file on disk: its header, and its records read and written in order.
+
+package import SpliceBase
+package import SpliceCore
+package import SpliceSystem
+
+/// The file under a journal or a digest book. Not thread-safe: one job of the pool at a time.
+package final class RecordLog {
+  /// A place between two records, and the check that the next one builds on.
+  package struct Position {
+    package fileprivate(set) var offset: UInt64
+    fileprivate var chain: RecordChain
+
+    /// Block records before this place.
+    package var blocks: UInt64 { chain.blocks }
+  }
+
+  /// Records are read this many at a time.
+  private static let scanCount = 512
+
+  fileprivate let file: any File
+  fileprivate let start: Position
+  /// Where the next record will be written.
+  fileprivate var end: Position
+  private var output: [UInt8] = []
+
+  /// A new file: writes `header` at its beginning.
+  package init(_ file: any File, newHeader header: [UInt8]) throws(Errno) {
+    self.file = file
+    start = Position(offset: UInt64(header.count), chain: RecordChain(header: header))
+    end = start
+    try file.truncate(to: 0)
+    try write(header, at: 0)
+  }
+
+  private init(_ file: any File, start: Position) {
+    self.file = file
+    self.start = start
+    end = start
+  }
+
+  /// An existing file, to be scanned before anything is appended. nil when its header is damaged.
+  package static func open(_ file: any File) throws(Errno) -> (log: RecordLog, header: [UInt8])? {
+    let bytes = try read(file, at: 0, count: RecordFile.headerMax)
+    guard let count = RecordFile.headerCount(bytes) else { return nil }
+    let header = Array(bytes[..<count])
+    let start = Position(offset: UInt64(count), chain: RecordChain(header: header))
+    return (RecordLog(file, start: start), header)
+  }
+
+  /// Reads the records in order until one is damaged or missing, or `body` returns false.
+  ///
+  /// - Parameter body: gets each record, the stamp stored with it, and the place behind it.
+  package func scan(
+    _ body: (Record, _ stamp: UInt64, _ after: Position) -> Bool
+  ) throws(Errno) {
+    var position = start
+    while true {
+      let bytes = try Self.read(
+        file, at: position.offset, count: Self.scanCount * RecordFile.recordSize)
+      let whole = bytes.count / RecordFile.recordSize
+      let goesOn = bytes.withUnsafeBytes { raw in
+        for index in 0..<whole {
+          let record = UnsafeRawBufferPointer(
+            rebasing: raw[index * RecordFile.recordSize..<(index + 1) * RecordFile.recordSize])
+          guard let (value, stamp) = position.chain.next(record) else { return false }
+          position.offset += UInt64(RecordFile.recordSize)
+          if !body(value, stamp, position) { return false }
+        }
+        return whole == Self.scanCount
+      }
+      if !goesOn { return }
+    }
+  }
+
+  /// Everything behind `position` is cut off; the next record goes there.
+  package func cut(at position: Position?) throws(Errno) {
+    end = position ?? start
+    try file.truncate(to: end.offset)
+  }
+
+  /// Appending goes on at `position`, which a scan of the whole file reached.
+  package func resume(at position: Position?) { end = position ?? start }
+
+  package func append(_ record: Record, stamp: UInt64) throws(Errno) {
+    output.removeAll(keepingCapacity: true)
+    var next = end.chain
+    next.append(record, stamp: stamp, to: &output)
+    try write(output, at: end.offset)
+    end = Position(offset: end.offset + UInt64(output.count), chain: next)
+  }
+
+  /// The place behind the last record.
+  package var position: Position { end }
+
+  package func sync() throws(Errno) { try file.syncData() }
+
+  private func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+    let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
+      do throws(Errno) { return .success(try file.write(raw, at: offset)) } catch { return .failure(error) }
+    }
+    try result.get()
+  }
+
+  /// Up to `count` bytes; fewer at the end of the file.
+  fileprivate static func read(_ file: any File, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      filled = 0
+      do throws(Errno) {
+        filled = try file.readAll(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}
+
+extension RecordLog {
+  /// P(count - 1) for each of `blockCounts`, which rise; fewer when fewer blocks are recorded.
+  package func chain(at blockCounts: [UInt64], of geometry: BlockGeometry) throws(Errno) -> [Digest] {
+    var chain = PrefixChain(geometry)
+    var digests: [Digest] = []
+    try scan { record, _, _ in
+      if case .block(let digest) = record {
+        chain.append(digest)
+        if chain.blocks == blockCounts[digests.count] { digests.append(chain.digest) }
+      }
+      return digests.count < blockCounts.count
+    }
+    return digests
+  }
+
+  /// The digests of up to `count` blocks from block `first` on, for files that hold nothing but block
+  /// records, already scanned.
+  package func blocks(from first: UInt64, count: Int) throws(Errno) -> [Digest] {
+    let size = UInt64(RecordFile.recordSize)
+    let bytes = try Self.read(file, at: start.offset + first * size, count: count * RecordFile.recordSize)
+    let whole = min(bytes.count / RecordFile.recordSize, Int(clamping: end.blocks - min(first, end.blocks)))
+    return (0..<whole).map { Digest(bytes: bytes[$0 * RecordFile.recordSize + 16..<$0 * RecordFile.recordSize + 32]) }
+  }
+}

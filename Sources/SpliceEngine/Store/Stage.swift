@@ -1,0 +1,448 @@
+// A file that is not finished: its bytes, its journal, and how far both can be believed.
+
+package import SpliceBase
+package import SpliceCore
+package import SpliceSystem
+internal import SpliceWire
+
+/// The receiving end of one transfer on disk. The daemon's uploads and the client's downloads both
+/// end in one, so both keep the same promises.
+///
+/// Blocking: call it on a thread of the pool, one job at a time.
+///
+/// - Invariant: `durable <= received`; the journal never claims a block that is not written.
+package final class Stage {
+  /// Where the two files are.
+  package struct Location {
+    package let directory: any Directory
+    package let dataName: [UInt8]
+    package let journalName: [UInt8]
+
+    package init(directory: any Directory, dataName: [UInt8], journalName: [UInt8]) {
+      self.directory = directory
+      self.dataName = dataName
+      self.journalName = journalName
+    }
+  }
+
+  package enum OnAppend: Equatable {
+    case stored
+    /// The block that begins here differs from its digest and was dropped.
+    case damaged(blockStart: UInt64)
+  }
+
+  package let header: JournalHeader
+  package let geometry: BlockGeometry
+  /// Bytes written and counted in the digests.
+  package private(set) var received: UInt64 = 0
+  /// Bytes that a power cut cannot take back.
+  package private(set) var durable: UInt64 = 0
+
+  private let location: Location
+  private let boot: Boot
+  private var data: (any File)?
+  private var log: RecordLog?
+  /// The whole blocks before `received`.
+  private var chain: PrefixChain
+  /// Everything of the block that `received` lies in.
+  private let hasher = BlockHasher()
+  /// The header on disk is another one than `header`, or there is none.
+  private var journalIsForeign = true
+  private var nameIsDurable = false
+  /// `resume` was called: bytes may be appended, and room for them is reserved.
+  private var isWriting = false
+  private var isCommitted = false
+
+  private init(_ location: Location, header: JournalHeader, boot: Boot) {
+    self.location = location
+    self.header = header
+    self.boot = boot
+    geometry = BlockGeometry(blockSize: header.blockSize)
+    chain = PrefixChain(geometry)
+  }
+
+  // MARK: Opening
+
+  /// Takes up what an earlier try left at `location`, or begins with nothing. Changes nothing yet but
+  /// the journal of bytes that had to be read again.
+  ///
+  /// - Parameter header: the transfer as it is declared now; the source may have changed since.
+  package static func open(
+    _ location: Location, header: JournalHeader, boot: Boot
+  ) throws(StoreError) -> Stage {
+    let stage = Stage(location, header: header, boot: boot)
+    do throws(Errno) {
+      try stage.takeUp()
+    } catch {
+      throw StoreError(error, otherwise: .openFailed)
+    }
+    return stage
+  }
+
+  private func takeUp() throws(Errno) {
+    guard let file = try openExisting(location.dataName) else { return }
+    data = file
+    let status = try file.status()
+    var evidence = JournalEvidence.none
+    if let journal = try openExisting(location.journalName), let (log, bytes) = try RecordLog.open(journal),
+      let old = JournalHeader(bytes), old.blockSize == header.blockSize, old.path == header.path
+    {
+      journalIsForeign = old != header
+      self.log = log
+      evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
+      chain = try readChain(blocks: evidence.trustedBlocks)
+      try log.cut(at: positionBehind(blocks: chain.blocks))
+    }
+    received = chain.blocks * geometry.blockSize
+    let limit = min(status.size, evidence.limit ?? status.size)
+    if limit > received + geometry.blockSize {
+      // What follows is written by this process, under this boot.
+      try log?.append(.session(boot: boot.id), stamp: status.key.stamp)
+    }
+    durable = min(evidence.durable, limit)
+    try readAgain(file, limit: limit, suspects: evidence.suspects)
+    durable = min(durable, received)
+  }
+
+  /// Digests again what the journal does not vouch for, and goes on where that ends.
+  ///
+  /// - Parameter suspects: digests recorded for the next blocks after the last checkpoint before the
+  ///   machine went down: such a block counts only if it still has its digest. Where there is none, the
+  ///   bytes themselves are what there is, and the sender will compare them.
+  private func readAgain(_ file: any File, limit: UInt64, suspects: [Digest]) throws(Errno) {
+    let firstSuspect = chain.blocks
+    while received < limit {
+      let end = geometry.blockEnd(received, fileSize: limit)
+      let count = try file.hash(from: received, to: end, with: hasher)
+      received += count
+      guard received == end else { return }
+      guard geometry.tail(of: received) == 0 else { continue }
+      let digest = hasher.digest()
+      let index = Int(chain.blocks - firstSuspect)
+      if index < suspects.count, suspects[index] != digest {
+        // Lost in the power cut; what was acknowledged of this block is whole all the same.
+        received = end - geometry.blockSize
+        return try hashTail(file, to: max(durable, received))
+      }
+      try finishBlock(digest)
+    }
+  }
+
+  private func hashTail(_ file: any File, to end: UInt64) throws(Errno) {
+    hasher.reset()
+    let start = geometry.blockStart(end)
+    received = start + (try file.hash(from: start, to: end, with: hasher))
+  }
+
+  private func openExisting(_ name: [UInt8]) throws(Errno) -> (any File)? {
+    do throws(Errno) {
+      return try location.directory.openFile(name, .readWrite, permissions: 0)
+    } catch {
+      if error == .noEntry { return nil }
+      throw error
+    }
+  }
+
+  // MARK: Proving
+
+  /// Names everything that is held.
+  package var proof: PrefixProof {
+    chain.proof(bytes: received, tail: geometry.tail(of: received) > 0 ? hasher.digest() : nil)
+  }
+
+  /// The prefix digests of so many blocks each; fewer when fewer are held.
+  package func chain(at blockCounts: [UInt64]) throws(StoreError) -> [Digest] {
+    do throws(Errno) {
+      return try log?.chain(at: blockCounts, of: geometry) ?? []
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
+  }
+
+  private func readChain(blocks: UInt64) throws(Errno) -> PrefixChain {
+    var result = PrefixChain(geometry)
+    try log?.scan { record, _, _ in
+      if case .block(let digest) = record, result.blocks < blocks { result.append(digest) }
+      return result.blocks < blocks
+    }
+    return result
+  }
+
+  private func positionBehind(blocks: UInt64) throws(Errno) -> RecordLog.Position? {
+    var position: RecordLog.Position?
+    try log?.scan { _, _, after in
+      if after.blocks > blocks { return false }
+      position = after
+      return true
+    }
+    return position
+  }
+
+  // MARK: Receiving
+
+  /// Cuts the stage to the prefix that the sender names and makes room for the rest.
+  ///
+  /// - Parameter claim: the sender's proof; without a match nothing is changed.
+  package func resume(at claim: PrefixProof) throws(StoreError) {
+    do throws(Errno) {
+      guard claim.bytes <= received else { throw .invalid }
+      if claim.bytes < received { try seek(to: claim.bytes) }
+    } catch {
+      throw StoreError(error, otherwise: .seekFailed)
+    }
+    guard AgreedPrefix(ours: proof, theirs: claim) != nil else { throw StoreError(.digestMismatch) }
+    do throws(Errno) {
+      try cutToReceived()
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Moves back: `chain` and `hasher` describe the first `bytes` bytes afterwards. The disk is not changed.
+  private func seek(to bytes: UInt64) throws(Errno) {
+    chain = try readChain(blocks: geometry.wholeBlocks(in: bytes))
+    hasher.reset()
+    received = bytes
+    if geometry.tail(of: bytes) > 0, let data { try hashTail(data, to: bytes) }
+    guard received == bytes, chain.blocks == geometry.wholeBlocks(in: bytes) else { throw .inputOutput }
+  }
+
+  private func cutToReceived() throws(Errno) {
+    let file: any File
+    if let data {
+      file = data
+    } else {
+      file = try location.directory.openFile(location.dataName, .create, permissions: 0o600)
+      data = file
+    }
+    durable = min(durable, received)
+    // The journal first: it must never vouch for bytes that are about to be replaced.
+    if journalIsForeign {
+      try rewriteJournal(file)
+    } else if let log {
+      try log.cut(at: positionBehind(blocks: chain.blocks))
+      try log.append(.checkpoint(durable: durable), stamp: stamp(file))
+      try log.sync()
+    }
+    isWriting = true
+    try file.truncate(to: received)
+    if header.size > received { try file.reserve(from: received, count: header.size - received) }
+    try log?.append(.session(boot: boot.id), stamp: stamp(file))
+  }
+
+  /// Writes the journal anew under the declaration that holds now, with the blocks that are kept.
+  private func rewriteJournal(_ file: any File) throws(Errno) {
+    journalIsForeign = false
+    guard let old = log else {
+      // A journal nobody could read would only be mistaken for this one.
+      try removeIfThere(location.journalName)
+      return
+    }
+    let name = location.journalName + [UInt8](".new")
+    let new = try RecordLog(
+      location.directory.openFile(name, .create, permissions: 0o600), newHeader: header.encoded())
+    let stamp = try stamp(file)
+    let blocks = chain.blocks
+    var failure: Errno?
+    try old.scan { record, _, after in
+      guard after.blocks <= blocks else { return false }
+      if case .block = record {
+        do throws(Errno) { try new.append(record, stamp: stamp) } catch { failure = error }
+      }
+      return failure == nil && after.blocks < blocks
+    }
+    if let failure { throw failure }
+    try new.append(.session(boot: boot.id), stamp: stamp)
+    try new.append(.checkpoint(durable: durable), stamp: stamp)
+    try new.sync()
+    try location.directory.rename(
+      name, to: location.directory, as: location.journalName, replacing: true)
+    try location.directory.sync()
+    log = new
+  }
+
+  /// Hashes and writes `pieces` behind what is there.
+  ///
+  /// - Parameter blockDigest: of the whole block, when the pieces end one.
+  package func append(
+    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?
+  ) throws(StoreError) -> OnAppend {
+    guard let data else { panic("a stage is resumed before it is written") }
+    var count: UInt64 = 0
+    for piece in pieces {
+      hasher.update(piece)
+      count += UInt64(piece.count)
+    }
+    let end = received + count
+    require(end <= geometry.blockEnd(received, fileSize: header.size), "pieces do not cross a block")
+    do throws(Errno) {
+      if let blockDigest, hasher.digest() != blockDigest {
+        received = geometry.blockStart(received)
+        hasher.reset()
+        durable = min(durable, received)
+        try data.truncate(to: received)
+        return .damaged(blockStart: received)
+      }
+      try data.write(pieces, at: received)
+      received = end
+      if let blockDigest { try finishBlock(blockDigest) }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+    return .stored
+  }
+
+  /// The block before `received` is whole.
+  private func finishBlock(_ digest: Digest) throws(Errno) {
+    // The last, short block stays in the hasher: a proof of the whole file chains it as its tail.
+    guard geometry.tail(of: received) == 0 else { return }
+    chain.append(digest)
+    hasher.reset()
+    // A file of one block is committed at once; a journal for it would only wear the flash.
+    if log == nil, received == header.size { return }
+    try journal().append(.block(digest), stamp: stamp(data))
+  }
+
+  /// The journal, made now if there was none.
+  private func journal() throws(Errno) -> RecordLog {
+    if let log { return log }
+    let file = try location.directory.openFile(location.journalName, .create, permissions: 0o600)
+    let log = try RecordLog(file, newHeader: header.encoded())
+    self.log = log
+    journalIsForeign = false
+    try log.append(.session(boot: boot.id), stamp: stamp(data))
+    return log
+  }
+
+  private func stamp(_ file: (any File)?) throws(Errno) -> UInt64 {
+    guard let file else { return 0 }
+    return try file.status().key.stamp
+  }
+
+  /// Makes everything received survive a power cut: data, then journal, then the names of both.
+  /// Only after it returns may the bytes be acknowledged as durable.
+  package func checkpoint() throws(StoreError) {
+    guard let data else { return }
+    try syncOrDistrust { () throws(Errno) in try data.syncData() }
+    do throws(Errno) {
+      let log = try journal()
+      try log.append(.checkpoint(durable: received), stamp: stamp(data))
+      try log.sync()
+      if !nameIsDurable {
+        try location.directory.sync()
+        nameIsDurable = true
+      }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+    durable = received
+  }
+
+  private func syncOrDistrust(_ sync: () throws(Errno) -> Void) throws(StoreError) {
+    do throws(Errno) {
+      try sync()
+    } catch {
+      distrust()
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// After a failed sync the kernel holds pages that say one thing and a disk that says another, and
+  /// the next sync would lie: nothing behind the last checkpoint is believed again.
+  private func distrust() {
+    received = durable
+    do throws(Errno) {
+      try data?.truncate(to: durable)
+      data?.dropCached()
+      // The records go as well; the next opening reads the bytes themselves.
+      try log?.cut(at: nil)
+    } catch {
+      // The disk refuses even this. The stamps in the journal no longer match, which has the same effect.
+    }
+    data = nil
+    log = nil
+  }
+
+  // MARK: Ending
+
+  /// The whole file is here and its digest agrees with the sender's: gives it its name, durably.
+  ///
+  /// - Parameter replacing: false fails with EXISTS when the name is taken.
+  /// - Returns: the status of the finished file.
+  package func commit(
+    _ claim: PrefixProof, to directory: any Directory, as name: [UInt8], replacing: Bool
+  ) throws(StoreError) -> FileStatus {
+    guard received == header.size, AgreedPrefix(ours: proof, theirs: claim) != nil else {
+      throw StoreError(.digestMismatch)
+    }
+    guard let data else { panic("a stage is resumed before it is committed") }
+    try syncOrDistrust { () throws(Errno) in
+      try data.setMode(header.mode)
+      try data.setModified(header.modified)
+      try data.sync()
+    }
+    do throws(Errno) {
+      try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
+      isCommitted = true
+      try directory.sync()
+      return try data.status()
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Calls `body` with the digest of each block of the finished file, in order.
+  package func forEachBlock(_ body: (Digest) -> Void) throws(Errno) {
+    try log?.scan { record, _, _ in
+      if case .block(let digest) = record { body(digest) }
+      return true
+    }
+    if geometry.tail(of: received) > 0 { body(hasher.digest()) }
+  }
+
+  /// The journal has served.
+  package func removeJournal() throws(Errno) {
+    log = nil
+    try removeIfThere(location.journalName)
+  }
+
+  /// Lets go of the files; what is there can be taken up again. An empty stage leaves nothing.
+  package func close() throws(StoreError) {
+    defer {
+      data = nil
+      log = nil
+    }
+    guard !isCommitted, let data else { return }
+    if received == 0 { return try discard() }
+    guard isWriting else { return }
+    do throws(Errno) {
+      // Gives back the room that was reserved, and drops what a failed write left behind `received`.
+      try data.truncate(to: received)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+    try checkpoint()
+  }
+
+  /// Removes both files.
+  package func discard() throws(StoreError) {
+    data = nil
+    log = nil
+    received = 0
+    durable = 0
+    do throws(Errno) {
+      try removeIfThere(location.journalName)
+      try removeIfThere(location.dataName)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  private func removeIfThere(_ name: [UInt8]) throws(Errno) {
+    do throws(Errno) {
+      try location.directory.remove(name)
+    } catch {
+      if error != .noEntry { throw error }
+    }
+  }
+}

@@ -1,0 +1,380 @@
+// The folder that the daemon serves: finished files by name, unfinished ones and digests in .splice/.
+
+package import SpliceBase
+package import SpliceCore
+package import SpliceSystem
+package import SpliceWire
+
+/// Everything the daemon does on disk, for any protocol: it knows paths, stages, digests and leases, and
+/// nothing of frames or connections.
+///
+/// Immutable after `open`, so all threads may use it at once. All calls block: use threads of the pool.
+///
+///     ROOT/…                        finished files
+///     ROOT/.splice/lock             held by the daemon that serves ROOT
+///     ROOT/.splice/stage/ID.data    bytes of an unfinished upload; ID = digest of its path
+///     ROOT/.splice/stage/ID.journal
+///     ROOT/.splice/digests/INODE    block digests of a finished file
+package final class Store: @unchecked Sendable {
+  /// What may be written; nil for a store that may only be read.
+  private struct Workshop {
+    let lock: any File
+    let stages: any Directory
+    let digests: any Directory
+  }
+
+  package let boot: Boot
+  package let leases = LeaseTable()
+  private let root: any Directory
+  private let workshop: Workshop?
+
+  private init(root: any Directory, workshop: Workshop?, boot: Boot) {
+    self.root = root
+    self.workshop = workshop
+    self.boot = boot
+  }
+
+  // MARK: Opening
+
+  /// - Throws: BUSY when another daemon serves the same folder.
+  package static func open(_ root: any Directory, isReadOnly: Bool, boot: Boot) throws(StoreError) -> Store {
+    if isReadOnly { return Store(root: root, workshop: nil, boot: boot) }
+    let lock: any File
+    let workshop: Workshop
+    do throws(Errno) {
+      let base = try root.makePath([UInt8](WirePath.reservedName), permissions: 0o700)
+      lock = try base.openFile([UInt8]("lock"), .create, permissions: 0o600)
+      workshop = Workshop(
+        lock: lock, stages: try base.makePath([UInt8]("stage"), permissions: 0o700),
+        digests: try base.makePath([UInt8]("digests"), permissions: 0o700))
+      guard try lock.tryLock() else { throw .busy }
+    } catch {
+      throw error == .busy ? StoreError(.busy) : StoreError(error, otherwise: .openFailed)
+    }
+    return Store(root: root, workshop: workshop, boot: boot)
+  }
+
+  package var isReadOnly: Bool { workshop == nil }
+
+  private func writable() throws(StoreError) -> Workshop {
+    guard let workshop else { throw StoreError(.denied) }
+    return workshop
+  }
+
+  package func freeSpace() -> UInt64 {
+    do throws(Errno) { return try root.freeSpace() } catch { return 0 }
+  }
+
+  // MARK: Receiving
+
+  /// The stage of the upload to `path`: what an earlier try left, or an empty one. The caller holds the
+  /// lease of the path.
+  package func openStage(
+    _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32
+  ) throws(StoreError) -> Stage {
+    let workshop = try writable()
+    let id = Self.stageID(path)
+    let header = JournalHeader(
+      blockSize: BlockGeometry(fileSize: size).blockSize, size: size, modified: modified,
+      // Who may write a file here must not be able to make one that runs as somebody else.
+      mode: mode & 0o777, path: path.bytes)
+    let location = Stage.Location(
+      directory: workshop.stages, dataName: id + [UInt8](Self.dataSuffix),
+      journalName: id + [UInt8](Self.journalSuffix))
+    return try Stage.open(location, header: header, boot: boot)
+  }
+
+  /// What is at `path` already; nil when nothing is, or only directories on the way are missing.
+  ///
+  /// - Throws: IS_DIRECTORY when a file can never go there.
+  package func existing(_ path: WirePath) throws(StoreError) -> FileStatus? {
+    let status: FileStatus
+    do throws(Errno) {
+      status = try root.status(path.bytes, followLinks: true)
+    } catch {
+      if error == .noEntry { return nil }
+      throw StoreError(error, otherwise: .openFailed)
+    }
+    if status.kind == .directory { throw StoreError(.isDirectory) }
+    return status
+  }
+
+  /// Gives a whole stage its name and keeps its digests. Everything is durable when it returns.
+  package func commit(
+    _ stage: Stage, to path: WirePath, proof: PrefixProof, replacing: Bool
+  ) throws(StoreError) -> FileStatus {
+    let workshop = try writable()
+    let directory: any Directory
+    do throws(Errno) {
+      directory = try root.makePath(path.parent, permissions: 0o755)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+    let status = try stage.commit(proof, to: directory, as: path.name, replacing: replacing)
+    do throws(Errno) {
+      if status.size > stage.geometry.blockSize {
+        let book = try DigestBook(status.key, in: workshop.digests, path: path.bytes)
+        var failure: Errno?
+        try stage.forEachBlock { digest in
+          do throws(Errno) { if failure == nil { try book.append(digest) } } catch { failure = error }
+        }
+      }
+      try stage.removeJournal()
+    } catch {
+      // The file is safe and named; digests can be made again, and a journal without data is swept.
+    }
+    return status
+  }
+
+  /// Makes a directory and those above it, durably. One that is there already is fine.
+  package func makeDirectory(_ path: WirePath) throws(StoreError) {
+    _ = try writable()
+    do throws(Errno) {
+      _ = try root.makePath(path.bytes, permissions: 0o755)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  // MARK: Sending
+
+  /// Opens a finished file to send it.
+  package func openSource(_ path: WirePath) throws(StoreError) -> Source {
+    do throws(Errno) {
+      let file = try root.openFile(path.bytes, .read, permissions: 0)
+      let status = try file.status()
+      switch status.kind {
+      case .regular: return Source(file, status, book(for: status, path))
+      case .directory: throw .isDirectory
+      case .symbolicLink, .other: throw .notSupported
+      }
+    } catch {
+      throw StoreError(error, otherwise: .openFailed)
+    }
+  }
+
+  /// A missing folder for books, or a damaged book, costs reading the file again, never the transfer.
+  private func book(for status: FileStatus, _ path: WirePath, mayCreate: Bool = true) -> DigestBook {
+    guard let workshop, status.size > BlockGeometry(fileSize: status.size).blockSize else {
+      return DigestBook(inMemory: status.key)
+    }
+    do throws(Errno) {
+      return try DigestBook(status.key, in: workshop.digests, path: path.bytes, mayCreate: mayCreate)
+    } catch {
+      return DigestBook(inMemory: status.key)
+    }
+  }
+
+  // MARK: Looking and removing
+
+  package func information(_ path: WirePath) throws(StoreError) -> Information {
+    let status: FileStatus?
+    do throws(Errno) {
+      status = try root.status(path.bytes, followLinks: true)
+    } catch {
+      guard error == .noEntry else { throw StoreError(error, otherwise: .openFailed) }
+      status = nil
+    }
+    let partial = path.isRoot ? 0 : partialReceived(path)
+    guard let status else {
+      if partial == 0 { throw StoreError(.notFound) }
+      return Information(
+        kind: .other, mode: 0, size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), version: 0,
+        proof: .zero, partialReceived: partial)
+    }
+    var proof = Digest.zero
+    if status.kind == .regular {
+      let known = book(for: status, path, mayCreate: false)
+      if known.isComplete { proof = known.chain.digest }
+    }
+    return Information(
+      kind: status.kind.entryKind, mode: status.mode, size: status.size, modified: status.modified,
+      version: status.key.stamp, proof: proof, partialReceived: partial)
+  }
+
+  private func partialReceived(_ path: WirePath) -> UInt64 {
+    guard let workshop else { return 0 }
+    do throws(Errno) {
+      return try workshop.stages.status(
+        Self.stageID(path) + [UInt8](Self.dataSuffix), followLinks: false
+      ).size
+    } catch { return 0 }
+  }
+
+  /// Removes a file, an empty directory, and what is unfinished under that name. The caller holds the lease.
+  package func remove(_ path: WirePath) throws(StoreError) {
+    let workshop = try writable()
+    guard !path.isRoot else { throw StoreError(.badPath) }
+    var hadPartial = false
+    do throws(Errno) {
+      let id = Self.stageID(path)
+      for suffix in [Self.journalSuffix, Self.dataSuffix] {
+        do throws(Errno) {
+          try workshop.stages.remove(id + [UInt8](suffix))
+          hadPartial = true
+        } catch { if error != .noEntry { throw error } }
+      }
+      let directory = try root.openDirectory(path.parent)
+      if try directory.status(path.name, followLinks: false).kind == .directory {
+        try directory.removeDirectory(path.name)
+      } else {
+        try directory.remove(path.name)
+      }
+      try directory.sync()
+    } catch {
+      if error == .noEntry, hadPartial { return }
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  package func reader(_ path: WirePath) throws(StoreError) -> ListReader {
+    do throws(Errno) {
+      return ListReader(try root.openDirectory(path.bytes), isRoot: path.isRoot)
+    } catch {
+      throw StoreError(error, otherwise: .openFailed)
+    }
+  }
+
+  // MARK: Sweeping
+
+  /// Removes partials that nobody touched for `seconds` and files in the workshop that belong to nothing.
+  /// Returns how many partials went.
+  package func sweep(partialsOlderThan seconds: UInt64, now: Timestamp) -> Int {
+    guard let workshop else { return 0 }
+    var removed = 0
+    do throws(Errno) {
+      let reader = try workshop.stages.reader()
+      while let entry = try reader.next() {
+        guard entry.name.ends(with: Self.dataSuffix) else {
+          try sweepOrphan(entry.name, in: workshop.stages, olderThan: seconds, now: now)
+          continue
+        }
+        let id = Array(entry.name.dropLast(Self.dataSuffix.utf8CodeUnitCount))
+        guard !leases.isStageHeld(id) else { continue }
+        guard try isOld(entry.name, in: workshop.stages, seconds, now) else { continue }
+        try workshop.stages.remove(entry.name)
+        do throws(Errno) {
+          try workshop.stages.remove(id + [UInt8](Self.journalSuffix))
+        } catch { if error != .noEntry { throw error } }
+        removed += 1
+      }
+      try sweepBooks(workshop.digests)
+    } catch {
+      // A sweep that could not finish goes on at the next one.
+    }
+    return removed
+  }
+
+  private func isOld(
+    _ name: [UInt8], in directory: any Directory, _ seconds: UInt64, _ now: Timestamp
+  ) throws(Errno) -> Bool {
+    let age = now.seconds - (try directory.status(name, followLinks: false).modified.seconds)
+    return age > 0 && UInt64(age) >= seconds
+  }
+
+  /// A journal whose data is gone, or a half-written new journal.
+  private func sweepOrphan(
+    _ name: [UInt8], in directory: any Directory, olderThan seconds: UInt64, now: Timestamp
+  ) throws(Errno) {
+    let id = Array(name.prefix(2 * 16))
+    if leases.isStageHeld(id) { return }
+    do throws(Errno) {
+      _ = try directory.status(id + [UInt8](Self.dataSuffix), followLinks: false)
+    } catch {
+      guard error == .noEntry else { throw error }
+      try directory.remove(name)
+    }
+  }
+
+  /// Removes the digests of files that are gone or were changed.
+  private func sweepBooks(_ folder: any Directory) throws(Errno) {
+    let reader = try folder.reader()
+    while let entry = try reader.next() {
+      let file = try folder.openFile(entry.name, .read, permissions: 0)
+      if let (_, bytes) = try RecordLog.open(file), let header = BookHeader(bytes) {
+        do throws(Errno) {
+          if try root.status(header.path, followLinks: true).key == header.key { continue }
+        } catch { if error != .noEntry { continue } }
+      }
+      try folder.remove(entry.name)
+    }
+  }
+
+  // MARK: Names
+
+  private static let dataSuffix: StaticString = ".data"
+  private static let journalSuffix: StaticString = ".journal"
+
+  /// The names of a stage are derived from its destination, so that any protocol and any client finds it.
+  package static func stageID(_ path: WirePath) -> [UInt8] {
+    var digest: [UInt8] = []
+    BlockHasher.digest(of: path.bytes).append(to: &digest, count: 16)
+    var id: [UInt8] = []
+    id.append(hexOf: digest)
+    return id
+  }
+}
+
+extension FileKind {
+  package var entryKind: EntryKind {
+    switch self {
+    case .regular: .file
+    case .directory: .directory
+    case .symbolicLink, .other: .other
+    }
+  }
+}
+
+/// Reads one directory a message at a time.
+package final class ListReader {
+  private let directory: any Directory
+  private let isRoot: Bool
+  private var reader: (any DirectoryReader)?
+  /// Read already, but it did not fit the last message.
+  private var held: ListEntry?
+
+  fileprivate init(_ directory: any Directory, isRoot: Bool) {
+    self.directory = directory
+    self.isRoot = isRoot
+  }
+
+  /// The next entries, as many as fit one message; the last message has `isLast`.
+  package func next() throws(StoreError) -> (entries: [ListEntry], isLast: Bool) {
+    var entries: [ListEntry] = []
+    var room = Limits.controlBodyMax
+    do throws(Errno) {
+      let reader = try self.reader ?? directory.reader()
+      self.reader = reader
+      while let entry = try held ?? nextEntry(reader) {
+        held = nil
+        if entry.encodedCount > room {
+          held = entry
+          return (entries, false)
+        }
+        room -= entry.encodedCount
+        entries.append(entry)
+      }
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
+    return (entries, true)
+  }
+
+  private func nextEntry(_ reader: any DirectoryReader) throws(Errno) -> ListEntry? {
+    while let entry = try reader.next() {
+      if isRoot, entry.name == WirePath.reservedName { continue }
+      do throws(Errno) {
+        let status = try directory.status(entry.name, followLinks: true)
+        return ListEntry(
+          kind: status.kind.entryKind, mode: status.mode, size: status.size, modified: status.modified,
+          name: entry.name)
+      } catch {
+        // Gone since, or a link that leads nowhere or out of the root: it is there, but not served.
+        if error == .noEntry, entry.kind != .symbolicLink { continue }
+        return ListEntry(
+          kind: .other, mode: 0, size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), name: entry.name)
+      }
+    }
+    return nil
+  }
+}

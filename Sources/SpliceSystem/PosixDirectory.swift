@@ -1,0 +1,149 @@
+// A directory of the real file system, confined or not.
+
+internal import CPlatform
+internal import SpliceBase
+
+/// How the paths given to a directory are resolved.
+package enum Resolution: Sendable {
+  /// As everywhere else: "..", absolute paths and symbolic links lead out of the directory.
+  case anywhere
+  /// By the kernel, and only beneath the directory; symbolic links that stay beneath it are followed.
+  /// Where the kernel has no `openat2` this works as `beneathWithoutLinks`.
+  case beneath
+  /// Component by component beneath the directory; refuses every symbolic link and every "..".
+  case beneathWithoutLinks
+
+  fileprivate var shimValue: Int32 {
+    switch self {
+    case .anywhere: Int32(CSPLICE_ANYWHERE)
+    case .beneath: Int32(CSPLICE_BENEATH)
+    case .beneathWithoutLinks: Int32(CSPLICE_BENEATH_NO_LINKS)
+    }
+  }
+}
+
+/// A descriptor with the calls of `Directory`; closes it when the last reference goes.
+///
+/// Directories opened through a confined one are confined to themselves.
+package final class PosixDirectory: Directory {
+  package let descriptor: Int32
+  package let resolution: Resolution
+
+  private init(descriptor: Int32, resolution: Resolution) {
+    self.descriptor = descriptor
+    self.resolution = resolution
+  }
+
+  deinit { csplice_close(descriptor) }
+
+  /// Opens any local directory; `path` itself is not confined, what is opened through it later is.
+  ///
+  /// `path` is relative to the process's working directory unless it is absolute.
+  package static func open(_ path: [UInt8], confined: Bool) throws(Errno) -> PosixDirectory {
+    try open(path, resolution: confined ? .beneath : .anywhere)
+  }
+
+  package static func open(_ path: [UInt8], resolution: Resolution) throws(Errno) -> PosixDirectory {
+    let descriptor = try checkedDescriptor(
+      csplice_open(
+        Int32(CSPLICE_CURRENT_DIRECTORY), Int32(CSPLICE_ANYWHERE), path, path.count,
+        Int32(CSPLICE_OPEN_DIRECTORY), 0))
+    return PosixDirectory(descriptor: descriptor, resolution: resolution)
+  }
+
+  package func openFile(_ path: [UInt8], _ mode: OpenMode, permissions: UInt32) throws(Errno) -> any File {
+    let shimMode =
+      switch mode {
+      case .read: Int32(CSPLICE_OPEN_READ)
+      case .readWrite: Int32(CSPLICE_OPEN_READ_WRITE)
+      case .create: Int32(CSPLICE_OPEN_CREATE)
+      case .createNew: Int32(CSPLICE_OPEN_CREATE_NEW)
+      }
+    let opened = try checkedDescriptor(
+      csplice_open(descriptor, resolution.shimValue, path, path.count, shimMode, permissions))
+    return PosixFile(descriptor: opened)
+  }
+
+  package func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
+    let opened = try checkedDescriptor(
+      csplice_open(
+        descriptor, resolution.shimValue, path, path.count, Int32(CSPLICE_OPEN_DIRECTORY), 0))
+    return PosixDirectory(descriptor: opened, resolution: resolution)
+  }
+
+  package func makeDirectory(_ name: [UInt8], permissions: UInt32) throws(Errno) {
+    requireComponent(name)
+    try check(csplice_make_directory(descriptor, name, name.count, permissions))
+  }
+
+  package func rename(
+    _ name: [UInt8], to directory: any Directory, as newName: [UInt8], replacing: Bool
+  ) throws(Errno) {
+    requireComponent(name)
+    requireComponent(newName)
+    try check(
+      csplice_rename(
+        descriptor, name, name.count, directory.descriptor, newName, newName.count, replacing ? 1 : 0))
+  }
+
+  package func remove(_ name: [UInt8]) throws(Errno) {
+    requireComponent(name)
+    try check(csplice_remove(descriptor, name, name.count, 0))
+  }
+
+  package func removeDirectory(_ name: [UInt8]) throws(Errno) {
+    requireComponent(name)
+    try check(csplice_remove(descriptor, name, name.count, 1))
+  }
+
+  package func status(_ path: [UInt8], followLinks: Bool) throws(Errno) -> FileStatus {
+    var raw = csplice_status()
+    try check(
+      csplice_status_at(
+        descriptor, resolution.shimValue, path, path.count, followLinks ? 1 : 0, &raw))
+    return FileStatus(raw)
+  }
+
+  package func reader() throws(Errno) -> any DirectoryReader {
+    var stream: UnsafeMutableRawPointer?
+    try check(csplice_entries_open(descriptor, &stream))
+    guard let stream else { panic("a directory stream has no address") }
+    return PosixDirectoryReader(stream: stream)
+  }
+
+  package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
+
+  package func freeSpace() throws(Errno) -> UInt64 {
+    var bytes: UInt64 = 0
+    try check(csplice_free_space(descriptor, &bytes))
+    return bytes
+  }
+
+  /// `mkdirat`, `unlinkat` and `renameat` follow links in all but the last component: there must be no other.
+  private func requireComponent(_ name: [UInt8]) {
+    require(!name.isEmpty, "a file name is empty")
+    require(!name.contains(UInt8(ascii: "/")), "a file name has a slash")
+    require(name != [UInt8(ascii: ".")], "a file name is a dot")
+    require(name != [UInt8(ascii: "."), UInt8(ascii: ".")], "a file name is two dots")
+  }
+}
+
+/// A stream of `readdir(3)`.
+final class PosixDirectoryReader: DirectoryReader {
+  private let stream: UnsafeMutableRawPointer
+
+  /// Takes over a stream of `csplice_entries_open`.
+  init(stream: UnsafeMutableRawPointer) { self.stream = stream }
+
+  deinit { csplice_entries_close(stream) }
+
+  func next() throws(Errno) -> DirectoryEntry? {
+    var raw = csplice_entry()
+    let result = csplice_entries_next(stream, &raw)
+    try check(result)
+    if result == 0 { return nil }
+    return DirectoryEntry(
+      name: Array(UnsafeBufferPointer(start: raw.name, count: raw.count)),
+      kind: FileKind(shimKind: raw.kind))
+  }
+}

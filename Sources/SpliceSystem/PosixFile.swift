@@ -1,0 +1,80 @@
+// A file of the real file system.
+
+internal import CPlatform
+package import SpliceBase
+
+/// A descriptor with the calls of `File`; closes it when the last reference goes.
+package final class PosixFile: File {
+  package let descriptor: Int32
+
+  /// Takes over `descriptor`, which must be open and belong to nobody else.
+  package init(descriptor: Int32) {
+    require(descriptor >= 0, "a file needs an open descriptor")
+    self.descriptor = descriptor
+  }
+
+  deinit { csplice_close(descriptor) }
+
+  package func status() throws(Errno) -> FileStatus {
+    var raw = csplice_status()
+    try check(csplice_status(descriptor, &raw))
+    return FileStatus(raw)
+  }
+
+  package func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+    try checkedCount(csplice_read_at(descriptor, into.baseAddress, into.count, offset))
+  }
+
+  package func write(
+    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64
+  ) throws(Errno) {
+    var first = 0
+    var position = offset
+    while first < pieces.count {
+      let batch = UnsafeBufferPointer(rebasing: pieces[first..<min(first + pieceCountMax, pieces.count)])
+      var byteCount = 0
+      let result = withShimPieces(batch) { (shim: UnsafeMutablePointer<csplice_piece>, count: Int) -> Int32 in
+        for index in 0..<count { byteCount += shim[index].count }
+        return csplice_write_all_at(descriptor, shim, count, position)
+      }
+      try check(result)
+      first += batch.count
+      position += UInt64(byteCount)
+    }
+  }
+
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    var piece = csplice_piece(base: bytes.baseAddress, count: bytes.count)
+    try check(csplice_write_all_at(descriptor, &piece, 1, offset))
+  }
+
+  package func syncData() throws(Errno) { try check(csplice_sync_data(descriptor)) }
+
+  package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
+
+  package func truncate(to size: UInt64) throws(Errno) { try check(csplice_truncate(descriptor, size)) }
+
+  package func reserve(from offset: UInt64, count: UInt64) throws(Errno) {
+    try check(csplice_reserve(descriptor, offset, count))
+  }
+
+  package func setModified(_ time: Timestamp) throws(Errno) {
+    try check(csplice_set_modified(descriptor, time.seconds, time.nanoseconds))
+  }
+
+  package func setMode(_ mode: UInt32) throws(Errno) {
+    try check(csplice_set_permissions(descriptor, mode))
+  }
+
+  package func willNeed(from offset: UInt64, count: UInt64) {
+    csplice_will_need(descriptor, offset, count)
+  }
+
+  package func dropCached() { csplice_drop_cached(descriptor) }
+
+  package func tryLock() throws(Errno) -> Bool {
+    let result = csplice_try_lock(descriptor)
+    try check(result)
+    return result == 1
+  }
+}

@@ -1,0 +1,48 @@
+// This process: its arguments, identity, limits and end.
+
+internal import CPlatform
+
+/// The process that runs this code.
+package enum Process {
+  /// The command line as the kernel passed it, the program's name first. Not necessarily UTF-8.
+  package static var arguments: [[UInt8]] {
+    var arguments: [[UInt8]] = []
+    for index in 0..<csplice_argument_count() {
+      if let text = csplice_argument(index) { arguments.append(bytes(ofTerminated: text)) }
+    }
+    return arguments
+  }
+
+  /// The value of an environment variable, or nil when it is unset. The C function is `getenv(3)`.
+  package static func environment(_ name: StaticString) -> [UInt8]? {
+    guard let text = csplice_environment(name.shimText) else { return nil }
+    return bytes(ofTerminated: text)
+  }
+
+  /// The user whose rights files are opened with. The corresponding C function is `geteuid(2)`.
+  package static var userID: UInt32 { csplice_user_id() }
+
+  /// The corresponding C function is `getpid(2)`.
+  package static var id: UInt32 { csplice_process_id() }
+
+  /// Makes writing to a closed pipe an error instead of the end of the process: call first of all.
+  /// The corresponding C function is `signal(2)`.
+  package static func ignoreBrokenPipe() { csplice_ignore_broken_pipe() }
+
+  /// Raises the limit of open descriptors as far as this user may, and returns it; 0 when unknown.
+  /// The corresponding C function is `setrlimit(2)`.
+  package static func raiseDescriptorLimit() -> Int { max(0, Int(csplice_raise_descriptor_limit())) }
+
+  /// Permission bits that new files do not get: 0 ... 0o777. The corresponding C function is `umask(2)`.
+  package static func setFileModeMask(_ mask: UInt32) { csplice_set_file_mode_mask(mask) }
+
+  /// Ends the process with `status`, 0 ... 255. The corresponding C function is `exit(3)`.
+  package static func exit(_ status: Int32) -> Never { csplice_exit(status) }
+}
+
+/// A copy of the bytes before the terminating NUL.
+func bytes(ofTerminated text: UnsafePointer<UInt8>) -> [UInt8] {
+  var count = 0
+  while text[count] != 0 { count += 1 }
+  return Array(UnsafeBufferPointer(start: text, count: count))
+}
