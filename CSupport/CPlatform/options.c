@@ -7,8 +7,8 @@
 /* Results of getopt_long for the options of our table: above every letter. */
 enum { FIRST_RESULT = 1000 };
 
-void csplice_options_next(int count, char **argv, const struct csplice_option *table, size_t table_count, int restart,
-                          struct csplice_parsed *out)
+void csplice_options_next(int count, char **argv, const struct csplice_option *table, size_t table_count,
+                          int restart, struct csplice_parsed *out)
 {
     struct option names[CSPLICE_OPTION_COUNT_MAX + 1];
     char letters[1 + 2 * CSPLICE_OPTION_COUNT_MAX + 1];

@@ -1,4 +1,4 @@
-/* For the .c files of this folder only: a path of counted bytes as the terminated text that the kernel wants. */
+/* For this folder only: a path of counted bytes as the terminated text that the kernel wants. */
 #ifndef SPLICE_CPLATFORM_PATHS_H
 #define SPLICE_CPLATFORM_PATHS_H
 

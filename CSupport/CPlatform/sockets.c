@@ -112,7 +112,7 @@ int csplice_socket_accept(int fd)
             return accepted;
         switch (errno) {
         case EINTR:
-        /* Linux hands out the waiting connection's own network error here: that one is gone, take the next. */
+        /* Linux hands out the waiting connection's own network error here: that one is gone. */
         case ECONNABORTED:
         case ENETDOWN:
         case EPROTO:

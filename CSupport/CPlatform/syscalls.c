@@ -1,7 +1,6 @@
 /* Files and directories: each call once, with its errno as a negative result. */
 #include "paths.h"
 
-#include <dirent.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -13,8 +12,8 @@
 
 _Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
 _Static_assert(sizeof(struct csplice_piece) == sizeof(struct iovec), "a piece is an iovec");
-_Static_assert(offsetof(struct csplice_piece, base) == offsetof(struct iovec, iov_base), "a piece is an iovec");
-_Static_assert(offsetof(struct csplice_piece, count) == offsetof(struct iovec, iov_len), "a piece is an iovec");
+_Static_assert(offsetof(struct csplice_piece, base) == offsetof(struct iovec, iov_base), "iovec");
+_Static_assert(offsetof(struct csplice_piece, count) == offsetof(struct iovec, iov_len), "iovec");
 
 /* openat2 says EAGAIN when a rename or mount raced with it anywhere in the system. */
 enum { RACE_RETRIES_MAX = 64 };
@@ -115,7 +114,8 @@ static int open_resolved(int directory, int resolve, char *path, int flags, mode
     }
 }
 
-int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode, uint32_t permissions)
+int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode,
+                 uint32_t permissions)
 {
     char text[PATH_MAX];
     int refused = csplice_copy_path(text, path, count);
@@ -204,8 +204,8 @@ int csplice_make_directory(int directory, const uint8_t *name, size_t count, uin
     return result < 0 ? -errno : 0;
 }
 
-int csplice_rename(int from, const uint8_t *name, size_t count, int to, const uint8_t *new_name, size_t new_count,
-                   int replacing)
+int csplice_rename(int from, const uint8_t *name, size_t count, int to, const uint8_t *new_name,
+                   size_t new_count, int replacing)
 {
     char old_text[PATH_MAX], new_text[PATH_MAX];
     int refused = csplice_copy_path(old_text, name, count);

@@ -1,4 +1,5 @@
-import SpliceUV
-final class J: Job { func run() throws(E2) { throw E2() } }
-let l = Loop()
-do throws(E2) { try l.go(J()) } catch { }
+// The daemon: reads its command line, opens the folder, serves it until it is told to stop.
+
+internal import SpliceSystem
+
+Process.exit(Daemon.run(Array(Process.arguments.dropFirst())))

@@ -29,7 +29,13 @@ struct csplice_status {
     uint32_t kind;        /* CSPLICE_KIND_* */
 };
 
-enum { CSPLICE_KIND_OTHER = 0, CSPLICE_KIND_REGULAR, CSPLICE_KIND_DIRECTORY, CSPLICE_KIND_LINK, CSPLICE_KIND_UNKNOWN };
+enum {
+    CSPLICE_KIND_OTHER = 0,
+    CSPLICE_KIND_REGULAR,
+    CSPLICE_KIND_DIRECTORY,
+    CSPLICE_KIND_LINK,
+    CSPLICE_KIND_UNKNOWN
+};
 
 /* How a path is resolved against its directory. */
 enum {
@@ -49,14 +55,15 @@ enum {
 enum { CSPLICE_CURRENT_DIRECTORY = -1 };
 
 /* `directory` may be CSPLICE_CURRENT_DIRECTORY. */
-int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode, uint32_t permissions);
+int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode,
+                 uint32_t permissions);
 int csplice_status_at(int directory, int resolve, const uint8_t *path, size_t count, int follow_links,
                       struct csplice_status *out);
 int csplice_status(int fd, struct csplice_status *out);
 void csplice_close(int fd);
 int csplice_make_directory(int directory, const uint8_t *name, size_t count, uint32_t permissions);
-int csplice_rename(int from, const uint8_t *name, size_t count, int to, const uint8_t *new_name, size_t new_count,
-                   int replacing);
+int csplice_rename(int from, const uint8_t *name, size_t count, int to, const uint8_t *new_name,
+                   size_t new_count, int replacing);
 int csplice_remove(int directory, const uint8_t *name, size_t count, int is_directory);
 int csplice_free_space(int fd, uint64_t *out);
 
@@ -168,8 +175,8 @@ struct csplice_parsed {
 };
 
 /* argv[0] is skipped and argv[count] must be NULL; permutes argv. `restart` for the first call of a parse. */
-void csplice_options_next(int count, char **argv, const struct csplice_option *table, size_t table_count, int restart,
-                          struct csplice_parsed *out);
+void csplice_options_next(int count, char **argv, const struct csplice_option *table, size_t table_count,
+                          int restart, struct csplice_parsed *out);
 /* After CSPLICE_PARSED_END: index of the first operand in argv. */
 int csplice_options_operands(void);
 

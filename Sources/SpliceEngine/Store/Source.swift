@@ -3,6 +3,7 @@
 package import SpliceBase
 package import SpliceCore
 package import SpliceSystem
+internal import SpliceWire
 
 /// The sending end of one transfer on disk, for the daemon's downloads and the client's uploads.
 ///

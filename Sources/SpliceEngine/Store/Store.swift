@@ -343,9 +343,13 @@ package final class ListReader {
     var entries: [ListEntry] = []
     var room = Limits.controlBodyMax
     do throws(Errno) {
-      let reader = try self.reader ?? directory.reader()
+      let reader: any DirectoryReader
+      if let opened = self.reader { reader = opened } else { reader = try directory.reader() }
       self.reader = reader
-      while let entry = try held ?? nextEntry(reader) {
+      while true {
+        let next: ListEntry?
+        if let held { next = held } else { next = try nextEntry(reader) }
+        guard let entry = next else { break }
         held = nil
         if entry.encodedCount > room {
           held = entry

@@ -1,0 +1,86 @@
+// The daemon's memory for bytes on their way from a socket to the disk: a fixed number of buffers.
+
+internal import SpliceBase
+
+/// One receive buffer. A link fills it; jobs read slices of it; it goes back when nobody needs it.
+package final class Buffer {
+  package let bytes: UnsafeMutableRawBufferPointer
+  /// How many parties still read or fill it.
+  fileprivate(set) var pins = 0
+  /// Bytes received into it so far.
+  var filled = 0
+  /// The link that would go on filling it; told when it is gone.
+  unowned(unsafe) var filler: Link?
+
+  fileprivate init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
+}
+
+/// A range of a pinned buffer. Whoever gets one gives it back with `BufferPool.unpin`.
+package struct Slice {
+  package let buffer: Buffer
+  package let range: Range<Int>
+
+  package var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: buffer.bytes[range])
+  }
+}
+
+/// All buffers of one worker, taken from the system once. Belongs to the loop's thread.
+///
+/// An empty pool is an ordinary event: links stop reading and are woken in turn.
+///
+/// - Invariant: a buffer is in `free` exactly when its `pins` are 0.
+package final class BufferPool {
+  private let block: UnsafeMutableRawBufferPointer
+  /// Used as a stack, so that a quiet daemon touches few pages.
+  private var free: [Buffer] = []
+  private let count: Int
+  private var waiting: [Link] = []
+
+  /// - Parameter bytes: of memory in all; at least two buffers are made.
+  package init(bytes: Int) {
+    count = max(2, bytes / Limits.bufferSize)
+    block = .allocate(byteCount: count * Limits.bufferSize, alignment: 4096)
+    free.reserveCapacity(count)
+    for index in (0..<count).reversed() {
+      let range = index * Limits.bufferSize..<(index + 1) * Limits.bufferSize
+      free.append(Buffer(UnsafeMutableRawBufferPointer(rebasing: block[range])))
+    }
+  }
+
+  deinit {
+    require(free.count == count, "every buffer came back")
+    block.deallocate()
+  }
+
+  /// A buffer with one pin, or nil: then ask to be woken with `wait`.
+  func take() -> Buffer? {
+    guard let buffer = free.popLast() else { return nil }
+    buffer.pins = 1
+    buffer.filled = 0
+    return buffer
+  }
+
+  func pin(_ buffer: Buffer) {
+    require(buffer.pins > 0, "only a buffer in use is shared")
+    buffer.pins += 1
+  }
+
+  package func unpin(_ buffer: Buffer) {
+    require(buffer.pins > 0, "a pin is given back once")
+    buffer.pins -= 1
+    guard buffer.pins == 0 else { return }
+    buffer.filler?.didLoseBuffer()
+    buffer.filler = nil
+    free.append(buffer)
+    if !waiting.isEmpty { waiting.removeFirst().poolHasBuffer() }
+  }
+
+  func wait(_ link: Link) {
+    if !waiting.contains(where: { $0 === link }) { waiting.append(link) }
+  }
+
+  func stopWaiting(_ link: Link) { waiting.removeAll { $0 === link } }
+
+  var isInUse: Bool { free.count < count }
+}

@@ -1,0 +1,304 @@
+// One connection as both programs see it: frames in, frames and file ranges out, backpressure both ways.
+
+package import SpliceBase
+package import SpliceSystem
+package import SpliceUV
+package import SpliceWire
+
+/// Why a link ended.
+package enum LinkEnd: Equatable {
+  /// The peer closed it between two messages.
+  case closedByPeer
+  /// The peer closed it in the middle of a message.
+  case cutOff
+  case failed(Errno)
+  /// The peer sent bytes that are no protocol.
+  case malformed(WireError)
+  /// A file became shorter while it was sent.
+  case fileEnded
+  /// `finish` or `close` was called.
+  case closedHere
+}
+
+package protocol LinkOwner: AnyObject {
+  func linkDidReceive(_ header: FrameHeader, body: [UInt8])
+  func linkDidBeginData(_ prefix: DataPrefix)
+  /// The owner has the pin of `slice` and gives it back to the pool.
+  func linkDidReceiveData(_ slice: Slice, isLast: Bool)
+  /// There is room for output. Returns false when there is nothing to send now.
+  func linkWantsOutput() -> Bool
+  /// The last call. Output that was waiting is dropped.
+  func linkDidEnd(_ end: LinkEnd)
+}
+
+/// Drives one transport on one loop: receives into pooled buffers, finds the frames where they lie, sends
+/// what is queued when the peer takes it.
+///
+/// Belongs to the loop's thread. The owner keeps the link, and the link its owner, until `linkDidEnd`.
+///
+/// - Limits: holds no buffer while idle; at most `Limits.connectionBacklogMax` received bytes wait for the
+///   owner; each turn moves at most `Limits.turnBudget` bytes each way, so that one fast peer cannot hold
+///   the loop.
+package final class Link {
+  private enum State {
+    case open
+    /// Output is sent, then the write side is shut; what still comes is read and dropped, so that the
+    /// peer's unread bytes do not turn our last message into a reset.
+    case finishing
+    case closed
+  }
+
+  /// A buffer with less room than this is not received into any more.
+  private static let receiveMin = 32 << 10
+  /// How long a finishing link waits for its peer, in milliseconds.
+  private static let lingerMilliseconds: UInt64 = 2000
+
+  package let pool: BufferPool
+  private let loop: Loop
+  private let transport: any Transport
+  private let watcher: SocketWatcher
+  private var owner: (any LinkOwner)?
+  private var state = State.open
+  private var decoder = FrameDecoder()
+  private var output = OutputQueue()
+  private var filling: Buffer?
+  private var isReading = true
+  private var isWaitingForPool = false
+  private var isBlocked = false
+  private var isShut = false
+  private var isInTurn = false
+  private var finishDeadline: Instant?
+  /// When something useful last came or went: a whole message, file bytes, bytes sent.
+  package private(set) var lastProgress: Instant
+  package private(set) var bytesReceived: UInt64 = 0
+  package private(set) var bytesSent: UInt64 = 0
+
+  /// Starts to read. Both sides begin with the magic, so it is queued here.
+  package init(
+    _ loop: Loop, _ transport: any Transport, pool: BufferPool, owner: any LinkOwner
+  ) throws(UVError) {
+    self.loop = loop
+    self.transport = transport
+    self.pool = pool
+    self.owner = owner
+    lastProgress = loop.now
+    watcher = try SocketWatcher(loop, descriptor: transport.descriptor)
+    output.append { $0.append(contentsOf: FrameDecoder.magic) }
+    // LIFETIME: a cycle, so that a turn never outlives its link; closing the watcher breaks it.
+    watcher.onEvents = { self.turn($0) }
+    updateWatch()
+  }
+
+  package var isOpen: Bool {
+    if case .open = state { return true }
+    return false
+  }
+
+  /// Bytes queued and not sent.
+  package var outputCount: Int { output.count }
+
+  // MARK: Sending
+
+  /// Queues messages. They leave at the end of the turn, or with `flush`.
+  package func send(_ body: (inout [UInt8]) -> Void) {
+    guard isOpen else { return }
+    output.append(body)
+  }
+
+  /// Queues a slice; its pin goes to the link.
+  package func send(_ slice: Slice) {
+    guard isOpen else { return pool.unpin(slice.buffer) }
+    output.append(slice)
+  }
+
+  package func send(_ file: any File, offset: UInt64, count: Int) {
+    guard isOpen else { return }
+    output.append(file, offset: offset, count: count)
+  }
+
+  /// Sends what is queued and asks the owner for more, within the turn's budget. To be called after
+  /// anything that queued output outside of a turn of this link.
+  package func flush() {
+    guard !isInTurn else { return }
+    isInTurn = true
+    pump()
+    isInTurn = false
+    updateWatch()
+  }
+
+  private func pump() {
+    var budget = Limits.turnBudget
+    isBlocked = false
+    while budget > 0 {
+      if case .closed = state { return }
+      if isOpen {
+        while output.count < Limits.outputHighWater, owner?.linkWantsOutput() == true {}
+      }
+      if output.isEmpty { break }
+      do throws(SendFailure) {
+        let (sent, blocked) = try output.flush(transport, budget: budget, pool: pool)
+        budget -= sent
+        bytesSent += UInt64(sent)
+        if sent > 0 { lastProgress = loop.now }
+        isBlocked = blocked
+        if blocked { return }
+      } catch {
+        switch error {
+        case .socket(let errno): return end(.failed(errno))
+        case .fileEnded: return end(.fileEnded)
+        }
+      }
+    }
+    if case .finishing = state, output.isEmpty, !isShut {
+      isShut = true
+      do throws(Errno) { try transport.shutdownWrite() } catch { end(.closedHere) }
+    }
+  }
+
+  // MARK: Receiving
+
+  /// False stops reading the socket: the owner has enough to do.
+  package func setReading(_ wanted: Bool) {
+    isReading = wanted
+    if !isInTurn { updateWatch() }
+  }
+
+  private func turn(_ events: PollEvents) {
+    if case .closed = state { return }
+    isInTurn = true
+    if events.contains(.readable) || events.contains(.disconnect) { receive() }
+    pump()
+    isInTurn = false
+    updateWatch()
+  }
+
+  private func receive() {
+    var budget = Limits.turnBudget
+    while budget > 0 {
+      guard case .open = state else {
+        if case .finishing = state { drain() }
+        return
+      }
+      guard isReading else { return }
+      guard let buffer = bufferToFill() else {
+        isWaitingForPool = true
+        return pool.wait(self)
+      }
+      defer { pool.unpin(buffer) }
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[buffer.filled...])
+      let received: Received
+      do throws(Errno) { received = try transport.receive(into: room) } catch { return end(.failed(error)) }
+      switch received {
+      case .bytes(let count):
+        budget -= count
+        bytesReceived += UInt64(count)
+        let start = buffer.filled
+        buffer.filled += count
+        parse(buffer, start..<buffer.filled)
+        // The socket is empty: asking again would only cost a system call.
+        if count < room.count { return }
+      case .end: return end(decoder.isBetweenMessages ? .closedByPeer : .cutOff)
+      case .wouldBlock: return
+      }
+    }
+  }
+
+  /// The buffer that was begun, while somebody still reads its first part, or a new one; pinned.
+  private func bufferToFill() -> Buffer? {
+    if let filling {
+      if filling.bytes.count - filling.filled >= Self.receiveMin {
+        pool.pin(filling)
+        return filling
+      }
+      filling.filler = nil
+    }
+    filling = pool.take()
+    filling?.filler = self
+    return filling
+  }
+
+  func didLoseBuffer() { filling = nil }
+
+  func poolHasBuffer() {
+    isWaitingForPool = false
+    updateWatch()
+  }
+
+  private func parse(_ buffer: Buffer, _ range: Range<Int>) {
+    let input = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<range.upperBound])
+    var position = range.lowerBound
+    while isOpen, let owner {
+      let event: FrameEvent
+      do throws(WireError) { event = try decoder.next(input, &position) } catch { return end(.malformed(error)) }
+      switch event {
+      case .needMore: return
+      case .message(let header, let body):
+        lastProgress = loop.now
+        owner.linkDidReceive(header, body: body)
+      case .dataBegins(let prefix): owner.linkDidBeginData(prefix)
+      case .dataPiece(let range, let isLast):
+        lastProgress = loop.now
+        pool.pin(buffer)
+        owner.linkDidReceiveData(Slice(buffer: buffer, range: range), isLast: isLast)
+      }
+    }
+  }
+
+  /// Reads and drops what a peer sends that we have said goodbye to.
+  private func drain() {
+    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { scrap in
+      for _ in 0..<64 {
+        do throws(Errno) {
+          switch try transport.receive(into: scrap) {
+          case .bytes: continue
+          case .end: return end(.closedHere)
+          case .wouldBlock: return
+          }
+        } catch { return end(.closedHere) }
+      }
+    }
+  }
+
+  // MARK: Ending
+
+  /// Sends what is queued, then ends. For refusals that the peer should be able to read.
+  package func finish() {
+    guard isOpen else { return }
+    state = .finishing
+    finishDeadline = loop.now.advanced(byMilliseconds: Self.lingerMilliseconds)
+    flush()
+  }
+
+  /// Ends now; what is queued is dropped.
+  package func close() { end(.closedHere) }
+
+  /// To be called now and then: ends a finishing link whose peer does not go away.
+  package func tick() {
+    if let finishDeadline, finishDeadline < loop.now { end(.closedHere) }
+  }
+
+  private func end(_ reason: LinkEnd) {
+    if case .closed = state { return }
+    state = .closed
+    output.removeAll(pool)
+    filling?.filler = nil
+    filling = nil
+    pool.stopWaiting(self)
+    let transport = self.transport
+    let owner = self.owner
+    self.owner = nil
+    // The descriptor must outlive its watcher's registration.
+    watcher.close { transport.close() }
+    owner?.linkDidEnd(reason)
+  }
+
+  private func updateWatch() {
+    if case .closed = state { return }
+    var events: PollEvents = []
+    if isOpen ? (isReading && !isWaitingForPool) : true { events.insert(.readable) }
+    // Output that is left without being blocked used up its budget: the socket is writable, so the loop
+    // comes back at once, after the others.
+    if !output.isEmpty { events.insert(.writable) }
+    watcher.watch(events)
+  }
+}

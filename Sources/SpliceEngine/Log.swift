@@ -1,0 +1,67 @@
+// Lines for the service manager: standard error, with the priority in front as systemd reads it.
+
+internal import SpliceBase
+internal import SpliceSystem
+
+/// The priorities of syslog(3) that a daemon of this kind has a use for.
+package enum LogLevel: UInt8, Sendable, Comparable {
+  case error = 3
+  case warning = 4
+  case notice = 5
+  case info = 6
+  case debug = 7
+
+  package static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
+
+  package init?(name: [UInt8]) {
+    if name == "error" {
+      self = .error
+    } else if name == "warning" {
+      self = .warning
+    } else if name == "notice" {
+      self = .notice
+    } else if name == "info" {
+      self = .info
+    } else if name == "debug" {
+      self = .debug
+    } else {
+      return nil
+    }
+  }
+}
+
+/// Writes log lines. Any thread: a line is one write.
+package struct Log: Sendable {
+  /// Lines above this are not written.
+  package let threshold: LogLevel
+
+  package init(threshold: LogLevel) { self.threshold = threshold }
+
+  /// Writes `<N>spliced: ` and what `body` appends. `body` is not called when nobody would see it.
+  package func write(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {
+    guard level <= threshold else { return }
+    var line: [UInt8] = []
+    line.append("<")
+    line.append(decimal: UInt64(level.rawValue))
+    line.append(">spliced: ")
+    body(&line)
+    line.append("\n")
+    StandardError.write(line)
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// Appends bytes that somebody else chose so that they stay on one line and cannot move a cursor.
+  package mutating func append(quoting bytes: [UInt8]) {
+    append(UInt8(ascii: "'"))
+    for byte in bytes {
+      if byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") {
+        append("\\x")
+        append(hexOf: CollectionOfOne(byte))
+      } else {
+        append(byte)
+      }
+    }
+    append(UInt8(ascii: "'"))
+  }
+}

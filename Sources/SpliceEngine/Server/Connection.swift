@@ -1,0 +1,299 @@
+// One client of the daemon: says HELLO, keeps its streams, and sends each message to the stream it is for.
+
+internal import SpliceBase
+internal import SpliceCore
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+internal import Synchronization
+
+/// The native session over one link. Belongs to its worker's thread.
+///
+/// Lives in its worker's table until its socket is closed and every stream has let go of its files.
+final class Connection: LinkOwner {
+  private enum State {
+    case awaitingHello
+    case serving
+    /// No new stream is begun; the link ends when its last answer is out.
+    case ending
+  }
+
+  let id: UInt64
+  let worker: Worker
+  private(set) var link: Link?
+  private var state = State.awaitingHello
+  /// Rising by id. At most `Limits.streamsPerConnectionMax`.
+  private var streams: [any ServerStream] = []
+  private var lastStream: UInt64 = 0
+  /// Where the pieces of the current DATA frame go; nil drops them.
+  private var dataTarget: UploadStream?
+  private var peer: [UInt8] = []
+  /// Received bytes that streams have not stored yet.
+  private var backlog = 0
+  private let startedAt: Instant
+  private var endReason: LinkEnd?
+
+  init(id: UInt64, _ socket: Socket, worker: Worker) throws(UVError) {
+    self.id = id
+    self.worker = worker
+    startedAt = worker.loop.now
+    socket.peerAddress?.format(into: &peer)
+    link = try Link(worker.loop, socket, pool: worker.pool, owner: self)
+    log(.info) { $0.append("connected") }
+  }
+
+  var store: Store { worker.shared.store }
+  var configuration: ServerConfiguration { worker.shared.configuration }
+
+  func address(of stream: UInt64) -> StreamAddress {
+    StreamAddress(worker: worker.index, session: id, stream: stream)
+  }
+
+  func log(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {
+    worker.shared.log.write(level) { line in
+      line.append("#")
+      line.append(decimal: id)
+      line.append(" ")
+      line.append(contentsOf: peer)
+      line.append(" ")
+      body(&line)
+    }
+  }
+
+  // MARK: From the worker
+
+  func refuse() {
+    var busy = ErrorMessage(.busy, "the server has as many connections as it is allowed")
+    busy.retryAfterSeconds = 5
+    endLink(with: busy)
+  }
+
+  /// The daemon is stopping: what is received is checkpointed, the peer is told to come back.
+  func shutDown() {
+    for stream in streams { stream.abandon() }
+    endLink(with: ErrorMessage(.shuttingDown, "the server is shutting down; what it acknowledged is kept"))
+  }
+
+  func evict(stream id: UInt64) {
+    find(id)?.evict()
+    link?.flush()
+  }
+
+  func retryLease(stream id: UInt64) {
+    find(id)?.retryLease()
+    link?.flush()
+  }
+
+  func tick(_ now: Instant) {
+    guard let link else { return }
+    link.tick()
+    let quiet = now.milliseconds(since: link.lastProgress)
+    if configuration.idleMilliseconds > 0, quiet > configuration.idleMilliseconds, !isWorking {
+      return endLink(with: ErrorMessage(.timeout, "the connection was silent for too long"))
+    }
+    for stream in streams { stream.tick(now) }
+    link.flush()
+  }
+
+  /// The silence is ours: a job is running, or the peer waits for bytes that we have not sent.
+  private var isWorking: Bool { streams.contains { $0.isBusy } }
+
+  // MARK: From the link
+
+  func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {
+    do throws(WireError) {
+      switch state {
+      case .ending: return
+      case .awaitingHello:
+        guard header.type == .hello else {
+          return endLink(with: ErrorMessage(.unknownMessage, "the first message must be HELLO"))
+        }
+        try handleHello(Hello(body: body))
+      case .serving: try handle(header, body)
+      }
+    } catch {
+      linkError(error)
+    }
+  }
+
+  private func handleHello(_ hello: Hello) throws(WireError) {
+    guard hello.algorithms.contains(DigestAlgorithm.xxh3.rawValue) else {
+      return endLink(with: ErrorMessage(.version, "no digest algorithm in common; the server has xxh3-128"))
+    }
+    var answer = Hello()
+    answer.version = min(hello.version, Hello.currentVersion)
+    answer.streamsMax = min(hello.streamsMax, UInt16(Limits.streamsPerConnectionMax))
+    answer.idleSeconds = UInt32(clamping: configuration.idleMilliseconds / 1000)
+    answer.session = id
+    answer.agent = [UInt8]("spliced")
+    state = .serving
+    link?.send { answer.append(to: &$0, stream: 0) }
+  }
+
+  private func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
+    guard !header.flags.contains(.reply) else { throw .unknownFlags(type: header.type.rawValue, flags: header.flags.rawValue) }
+    switch header.type {
+    case .offer:
+      let offer = try Offer(body: body)
+      begin(header, path: offer.path) { UploadStream(header.stream, $0, offer, self) }
+    case .want:
+      let want = try Want(body: body)
+      begin(header, path: want.path) {
+        DownloadStream(header.stream, $0, want, startsAtOnce: header.flags.contains(.start), self)
+      }
+    case .list, .stat, .remove, .verify:
+      let request = try PathRequest(body: body, of: header.type)
+      begin(header, path: request.path, mayBeRoot: header.type == .list || header.type == .stat) {
+        TreeStream(header.stream, $0, header.type, self)
+      }
+    case .probe:
+      let probe = try Probe(body: body)
+      find(header.stream)?.handleProbe(probe)
+    case .resume:
+      let resume = try Resume(body: body)
+      find(header.stream)?.handleResume(resume)
+    case .commit:
+      let commit = try Commit(body: body)
+      find(header.stream)?.handleCommit(commit)
+    case .cancel:
+      guard body.isEmpty else { throw .trailing(type: header.type.rawValue) }
+      find(header.stream)?.abandon()
+    case .ping:
+      guard body.isEmpty else { throw .trailing(type: header.type.rawValue) }
+      link?.send { FrameHeader(.ping, flags: [.reply], length: 0, stream: header.stream).append(to: &$0) }
+    case .hello, .have, .chain, .ack, .committed, .give, .end, .error, .data:
+      endLink(with: ErrorMessage(.unknownMessage, "a client does not send this message here"))
+    }
+  }
+
+  /// Opens a stream, or says why not.
+  private func begin(
+    _ header: FrameHeader, path bytes: [UInt8], mayBeRoot: Bool = false,
+    _ make: (WirePath) -> any ServerStream
+  ) {
+    guard header.stream > lastStream else {
+      return endLink(with: ErrorMessage(.malformed, path: bytes, "stream ids must rise"))
+    }
+    lastStream = header.stream
+    guard streams.count < Limits.streamsPerConnectionMax else {
+      return answer(header.stream, ErrorMessage(.busy, path: bytes, "too many open requests on this connection"))
+    }
+    let path: WirePath
+    if bytes.isEmpty, mayBeRoot {
+      path = .root
+    } else if let valid = WirePath(bytes) {
+      path = valid
+    } else {
+      return answer(
+        header.stream,
+        ErrorMessage(
+          .badPath, path: Array(bytes.prefix(Limits.pathMax)),
+          "paths are relative, without empty, '.' or '..' components, and not below .splice"))
+    }
+    let stream = make(path)
+    streams.append(stream)
+    stream.begin()
+  }
+
+  private func answer(_ stream: UInt64, _ error: ErrorMessage) {
+    link?.send { error.append(to: &$0, stream: stream) }
+  }
+
+  private func find(_ id: UInt64) -> (any ServerStream)? { streams.first { $0.id == id } }
+
+  func linkDidBeginData(_ prefix: DataPrefix) {
+    dataTarget = nil
+    guard case .serving = state else { return }
+    guard prefix.stream <= lastStream, prefix.stream > 0 else {
+      return endLink(with: ErrorMessage(.malformed, "data for a stream that was never opened"))
+    }
+    // A stream that failed is gone, while its data is still on the way: that is passed over.
+    guard let upload = find(prefix.stream)?.upload, upload.handleData(prefix) else { return }
+    dataTarget = upload
+  }
+
+  func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
+    guard let target = dataTarget else { return worker.pool.unpin(slice.buffer) }
+    addBacklog(slice.range.count)
+    target.handlePiece(slice, isLast: isLast)
+    if isLast { dataTarget = nil }
+  }
+
+  /// Streams share the link; reading stops when together they hold too much.
+  func addBacklog(_ count: Int) {
+    backlog += count
+    link?.setReading(backlog < Limits.connectionBacklogMax)
+  }
+
+  func linkWantsOutput() -> Bool {
+    for stream in streams where stream.produce() { return true }
+    return false
+  }
+
+  func linkDidEnd(_ end: LinkEnd) {
+    link = nil
+    dataTarget = nil
+    if endReason == nil { endReason = end }
+    for stream in streams { stream.abandon() }
+    removeIfDone()
+  }
+
+  // MARK: Streams
+
+  /// The stream has ended and holds nothing any more.
+  func didEnd(_ stream: any ServerStream) {
+    if dataTarget === stream { dataTarget = nil }
+    streams.removeAll { $0 === stream }
+    removeIfDone()
+  }
+
+  private func removeIfDone() {
+    guard link == nil, streams.isEmpty else { return }
+    if let endReason {
+      log(.info) { line in
+        line.append("disconnected: ")
+        line.append(endReason.sentence)
+        line.append(" after ")
+        line.append(decimal: worker.loop.now.milliseconds(since: startedAt))
+        line.append(" ms")
+      }
+      self.endReason = nil
+    }
+    worker.remove(self)
+  }
+
+  private func linkError(_ error: WireError) {
+    var text = [UInt8](error.sentence)
+    if let culprit = error.culprit {
+      text.append(": ")
+      text.append(decimal: UInt64(culprit))
+    }
+    endLink(with: ErrorMessage(.malformed, text: text))
+  }
+
+  /// Says why, then ends the connection.
+  private func endLink(with error: ErrorMessage) {
+    if case .ending = state { return }
+    state = .ending
+    log(.info) { line in
+      line.append("refused: ")
+      line.append(contentsOf: error.text)
+    }
+    for stream in streams { stream.abandon() }
+    link?.send { error.append(to: &$0, stream: 0) }
+    link?.finish()
+  }
+}
+
+extension LinkEnd {
+  var sentence: StaticString {
+    switch self {
+    case .closedByPeer: "closed by the peer"
+    case .cutOff: "cut off in the middle of a message"
+    case .failed(let errno): errno.name
+    case .malformed(let error): error.sentence
+    case .fileEnded: "a file became shorter while it was sent"
+    case .closedHere: "closed here"
+    }
+  }
+}

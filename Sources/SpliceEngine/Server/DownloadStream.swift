@@ -1,0 +1,328 @@
+// One download in the daemon: from the request, over the proof, to the last byte.
+
+internal import SpliceBase
+internal import SpliceCore
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+
+/// Joins the handshake machine (what may go now) with the source (bytes and digests).
+///
+/// File bytes go from the page cache to the socket by sendfile. A job on the pool runs ahead: it makes sure
+/// that the next blocks have their digests and are in memory, so that the loop never waits for a disk.
+final class DownloadStream: ServerStream, PoolJob {
+  private enum Job {
+    case open
+    /// Digest more of the file, until the first `bytes` bytes can be proved.
+    case prove(bytes: UInt64)
+    case probe([UInt64])
+    /// Check a claim of the peer and begin there.
+    case resume(PrefixProof)
+    /// Fetch digests and warm the pages of the blocks from this one on.
+    case prepare(from: UInt64)
+  }
+
+  private enum Outcome {
+    case none
+    case proved(PrefixProof)
+    case chain([Digest])
+    case agreed(AgreedPrefix)
+    case prepared(from: UInt64, digests: [Digest])
+    case failed(StoreError)
+  }
+
+  let id: UInt64
+  private let path: WirePath
+  private let want: Want
+  private let startsAtOnce: Bool
+  private let connection: Connection
+  private let request: PoolRequest
+  private var sender: DownloadSender?
+  private var isTransfer = false
+  private var isAbandoned = false
+  private var hasEnded = false
+  private var pendingControl: Job?
+  /// The peer asked again for bytes that it had been sent: a block may be damaged on our side.
+  private var resumeCount = 0
+
+  // Owned by the job while one runs.
+  private var job = Job.open
+  private var outcome = Outcome.none
+  private var source: Source?
+
+  /// Digests of the blocks from `preparedFrom` on; their pages are in memory.
+  private var prepared: [Digest] = []
+  private var preparedFrom: UInt64 = 0
+
+  /// Blocks that one job prepares.
+  private static let prepareCount = 8
+  /// Bytes digested by one job, so that others get their turn on the pool and a cancel is heard.
+  private static let proveBudget: UInt64 = 64 << 20
+  /// Pages are touched in steps of this many bytes; the kernel reads ahead at least as far.
+  private static let touchStep: UInt64 = 64 << 10
+
+  init(_ id: UInt64, _ path: WirePath, _ want: Want, startsAtOnce: Bool, _ connection: Connection) {
+    self.id = id
+    self.path = path
+    self.want = want
+    self.startsAtOnce = startsAtOnce
+    self.connection = connection
+    request = PoolRequest(connection.worker.loop)
+  }
+
+  var isBusy: Bool { request.isInFlight }
+
+  // MARK: From the connection
+
+  func begin() {
+    isTransfer = true
+    connection.worker.group?.didBeginTransfer(on: connection.worker.index)
+    submit(.open)
+  }
+
+  func handleProbe(_ probe: Probe) {
+    guard let sender else { return fail(SequenceError.unexpected(.probe)) }
+    do throws(SequenceError) { try sender.handleProbe() } catch { return fail(error) }
+    control(.probe(probe.blockCounts))
+  }
+
+  func handleResume(_ resume: Resume) {
+    guard var sender else { return fail(SequenceError.unexpected(.resume)) }
+    do throws(SequenceError) { try sender.handleResume(from: resume.from) } catch { return fail(error) }
+    self.sender = sender
+    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
+  }
+
+  func handleCommit(_ commit: Commit) { fail(SequenceError.unexpected(.commit)) }
+
+  private func control(_ next: Job) {
+    guard !isAbandoned else { return }
+    guard pendingControl == nil else {
+      return fail(ErrorMessage(.unknownMessage, path: path.bytes, "a request came before the last was answered"))
+    }
+    pendingControl = next
+    submitNext()
+  }
+
+  func abandon() {
+    isAbandoned = true
+    submitNext()
+  }
+
+  private func fail(_ error: SequenceError) {
+    fail(ErrorMessage(.malformed, path: path.bytes, error.sentence))
+  }
+
+  private func fail(_ message: ErrorMessage) {
+    guard !isAbandoned else { return }
+    connection.fail(id, message)
+    abandon()
+  }
+
+  /// Queues the next piece, when its block is prepared.
+  func produce() -> Bool {
+    guard !isAbandoned, pendingControl == nil, var sender, let source, let link = connection.link else {
+      return false
+    }
+    if sender.takeEnd() {
+      self.sender = sender
+      let end = End(size: source.size, proof: source.book.chain.digest)
+      link.send { end.append(to: &$0, stream: id) }
+      abandon()
+      return true
+    }
+    guard let piece = sender.nextPiece else { return false }
+    let block = piece.offset / sender.geometry.blockSize
+    guard block >= preparedFrom, block < preparedFrom + UInt64(prepared.count) else {
+      prepare(from: block)
+      return false
+    }
+    let digest = prepared[Int(block - preparedFrom)]
+    let prefix = DataPrefix(
+      stream: id, offset: piece.offset, count: piece.count, blockDigest: piece.endsBlock ? digest : nil)
+    link.send { prefix.append(to: &$0) }
+    link.send(source.file, offset: piece.offset, count: piece.count)
+    sender.handleSent(piece.count)
+    self.sender = sender
+    let preparedEnd = preparedFrom + UInt64(prepared.count)
+    if preparedEnd - block <= UInt64(Self.prepareCount / 2), preparedEnd * sender.geometry.blockSize < source.size {
+      prepare(from: preparedEnd)
+    }
+    return true
+  }
+
+  // MARK: Jobs
+
+  private func prepare(from block: UInt64) {
+    guard !request.isInFlight else { return }
+    submit(.prepare(from: block))
+  }
+
+  private func submitNext() {
+    guard !request.isInFlight, !hasEnded else { return }
+    if isAbandoned {
+      end()
+    } else if let control = pendingControl {
+      pendingControl = nil
+      submit(control)
+    }
+  }
+
+  private func submit(_ next: Job) {
+    job = next
+    outcome = .none
+    request.submit(self)
+  }
+
+  /// On a thread of the pool.
+  func run() {
+    do throws(StoreError) {
+      outcome = try perform()
+    } catch {
+      outcome = .failed(error)
+    }
+  }
+
+  private func perform() throws(StoreError) -> Outcome {
+    switch job {
+    case .open:
+      source = try connection.store.openSource(path)
+      return .none
+    case .prove(let bytes):
+      guard let source, try source.extendBook(toCover: bytes, budget: Self.proveBudget) else { return .none }
+      return .proved(try source.proof(of: bytes))
+    case .probe(let blockCounts):
+      guard let source, let last = blockCounts.last else { return .none }
+      let wanted = min(last.multipliedReportingOverflow(by: source.geometry.blockSize).partialValue, source.size)
+      guard try source.extendBook(toCover: wanted, budget: Self.proveBudget) else { return .none }
+      return .chain(try source.chain(at: blockCounts))
+    case .resume(let claim):
+      guard let source, try source.extendBook(toCover: claim.bytes, budget: Self.proveBudget) else { return .none }
+      guard let agreed = AgreedPrefix(ours: try source.proof(of: claim.bytes), theirs: claim) else {
+        throw StoreError(.digestMismatch)
+      }
+      if resumeCount > 1 { try checkBlock(at: claim.bytes, of: source) }
+      return .agreed(agreed)
+    case .prepare(let first):
+      guard let source else { return .none }
+      return .prepared(from: first, digests: try prepare(source, from: first))
+    }
+  }
+
+  /// The peer got a block that did not match its digest. If ours does not match either, the fault is here.
+  private func checkBlock(at offset: UInt64, of source: Source) throws(StoreError) {
+    guard offset < source.size else { return }
+    if try source.hasChanged() { throw StoreError(.changed) }
+    let geometry = source.geometry
+    let start = geometry.blockStart(offset)
+    guard start < source.book.bytes else { return }
+    do throws(Errno) {
+      let recorded = try source.book.digests(from: start / geometry.blockSize, count: 1)
+      let end = geometry.blockEnd(start, fileSize: source.size)
+      let actual = try source.digestOfBytes(from: start, to: end)
+      if recorded.first != actual { throw .inputOutput }
+    } catch {
+      throw StoreError(.digestMismatch, error)
+    }
+  }
+
+  private func prepare(_ source: Source, from first: UInt64) throws(StoreError) -> [Digest] {
+    let geometry = source.geometry
+    let start = first * geometry.blockSize
+    let end = min(start + UInt64(Self.prepareCount) * geometry.blockSize, source.size)
+    if try source.hasChanged() { throw StoreError(.changed) }
+    if source.book.bytes < end {
+      // Hashing reads the blocks, which warms them too.
+      _ = try source.extendBook(toCover: end, budget: .max)
+    } else {
+      touch(source.file, from: start, to: end)
+    }
+    do throws(Errno) {
+      return try source.book.digests(from: first, count: Self.prepareCount)
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
+  }
+
+  /// Brings the pages into memory: the loop must not wait for them in sendfile.
+  private func touch(_ file: any File, from start: UInt64, to end: UInt64) {
+    file.willNeed(from: start, count: end - start)
+    var byte: UInt8 = 0
+    var offset = start
+    while offset < end {
+      withUnsafeMutableBytes(of: &byte) { raw in
+        // A failure shows again, and is handled, when the bytes are sent.
+        do throws(Errno) { _ = try file.read(into: raw, at: offset) } catch {}
+      }
+      offset += Self.touchStep
+    }
+  }
+
+  /// On the loop's thread again.
+  func finish(cancelled: Bool) {
+    if isAbandoned { return submitNext() }
+    switch outcome {
+    case .failed(let error):
+      connection.fail(id, error, path: path)
+      abandon()
+    case .none:
+      if case .open = job {
+        didOpen()
+      } else {
+        // Not all of the file that this needs is digested yet; others may have their turn first.
+        submit(job)
+      }
+    case .proved(let ours):
+      give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
+    case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
+    case .agreed(let prefix): sender?.begin(at: prefix)
+    case .prepared(let first, let digests):
+      if first == preparedFrom + UInt64(prepared.count), prepared.count <= Self.prepareCount {
+        prepared.append(contentsOf: digests)
+        if prepared.count > Self.prepareCount {
+          let old = prepared.count - Self.prepareCount - Self.prepareCount / 2
+          if old > 0 {
+            prepared.removeFirst(old)
+            preparedFrom += UInt64(old)
+          }
+        }
+      } else {
+        preparedFrom = first
+        prepared = digests
+      }
+    }
+    submitNext()
+    connection.link?.flush()
+  }
+
+  private func didOpen() {
+    guard let source else { return }
+    sender = DownloadSender(size: source.size)
+    if want.held == 0 {
+      give(proved: AgreedPrefix(ours: .empty(source.geometry), theirs: .empty(source.geometry)))
+    } else if want.held > source.size {
+      give(proved: nil)
+    } else {
+      submit(.prove(bytes: want.held))
+    }
+  }
+
+  private func give(proved: AgreedPrefix?) {
+    guard let source, var sender else { return }
+    let give = Give(
+      proved: proved != nil, mode: source.status.mode & 0o777, size: source.size,
+      modified: source.status.modified, blockSize: source.geometry.blockSize,
+      version: source.status.key.stamp)
+    connection.link?.send { give.append(to: &$0, stream: id) }
+    sender.handleOpened(startingAt: startsAtOnce ? proved?.bytes : nil)
+    self.sender = sender
+  }
+
+  private func end() {
+    hasEnded = true
+    if isTransfer { connection.worker.group?.didEndTransfer(on: connection.worker.index) }
+    isTransfer = false
+    connection.didEnd(self)
+    connection.link?.flush()
+  }
+}

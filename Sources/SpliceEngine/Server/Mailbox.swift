@@ -1,0 +1,52 @@
+// The only way from one worker's thread to another's.
+
+internal import SpliceSystem
+internal import SpliceUV
+
+/// What one worker tells another.
+enum Message {
+  case accept(Socket)
+  /// A newer try of the same upload wants the lease that this stream holds.
+  case evict(StreamAddress)
+  /// The lease that this stream waits for is free.
+  case leaseIsFree(StreamAddress)
+  /// Finish: checkpoint what is under way and end.
+  case stop
+}
+
+/// Messages for one worker. `post` from any thread; `drain` on the worker's own.
+final class Mailbox: @unchecked Sendable {
+  private let mutex = Mutex()
+  private let wakeup: Wakeup
+  private var messages: [Message] = []
+  private var isClosed = false
+
+  init(_ loop: Loop, onMail: @escaping () -> Void) throws(UVError) {
+    wakeup = try Wakeup(loop, onWake: onMail)
+  }
+
+  /// Returns false when the worker has ended; the message is dropped.
+  @discardableResult
+  func post(_ message: Message) -> Bool {
+    mutex.withLock {
+      if isClosed { return false }
+      messages.append(message)
+      wakeup.signal()
+      return true
+    }
+  }
+
+  /// Everything posted so far. Signals coalesce, so the caller takes all of it.
+  func drain() -> [Message] {
+    mutex.withLock {
+      defer { messages = [] }
+      return messages
+    }
+  }
+
+  /// No message is taken from now on.
+  func close() {
+    mutex.withLock { isClosed = true }
+    wakeup.close()
+  }
+}

@@ -1,0 +1,23 @@
+// What a daemon was told on its command line.
+
+package import SpliceSystem
+
+package struct ServerConfiguration: Sendable {
+  package var listen: [SocketAddress] = []
+  /// Loops, each with its own thread and share of the memory.
+  package var workers = 1
+  package var connectionsMax = 1024
+  /// Bytes for receive buffers, all workers together.
+  package var memory = 16 << 20
+  /// A checkpoint is due after so many bytes …
+  package var checkpointBytes: UInt64 = 64 << 20
+  /// … or so many milliseconds, whichever comes first.
+  package var checkpointMilliseconds: UInt64 = 5000
+  /// A peer that is silent for so long is disconnected.
+  package var idleMilliseconds: UInt64 = 60_000
+  /// Partials that nobody touched for so long are removed.
+  package var partialExpirySeconds: UInt64 = 7 * 86_400
+  package var isReadOnly = false
+
+  package init() {}
+}

@@ -1,0 +1,54 @@
+// What a connection needs of its streams, whichever request opened them.
+
+internal import SpliceBase
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+
+/// One request under way. Belongs to the worker's thread; its jobs run on the pool, one at a time.
+///
+/// Ends by calling `Connection.didEnd`, once, when it holds no file and no buffer any more.
+protocol ServerStream: AnyObject {
+  var id: UInt64 { get }
+  /// A job is running, or output waits for it.
+  var isBusy: Bool { get }
+  /// This stream, if it takes DATA.
+  var upload: UploadStream? { get }
+  func begin()
+  func handleProbe(_ probe: Probe)
+  func handleResume(_ resume: Resume)
+  func handleCommit(_ commit: Commit)
+  /// Queues output, one piece. Returns false when there is none now.
+  func produce() -> Bool
+  func tick(_ now: Instant)
+  /// Somebody with a better right wants what this stream holds.
+  func evict()
+  /// A lease that this stream waits for is free.
+  func retryLease()
+  /// Nobody waits for an answer any more: keep what is worth keeping, and end.
+  func abandon()
+}
+
+extension ServerStream {
+  var upload: UploadStream? { nil }
+  func produce() -> Bool { false }
+  func tick(_ now: Instant) {}
+  func evict() {}
+  func retryLease() {}
+}
+
+extension Connection {
+  /// Sends an error of one stream.
+  func fail(_ stream: UInt64, _ error: StoreError, path: WirePath) {
+    fail(stream, ErrorMessage(error.code, path: path.bytes, text: error.sentence))
+  }
+
+  func fail(_ stream: UInt64, _ message: ErrorMessage) {
+    log(.notice) { line in
+      line.append(quoting: message.path)
+      line.append(": ")
+      line.append(contentsOf: message.text)
+    }
+    link?.send { message.append(to: &$0, stream: stream) }
+  }
+}

@@ -1,0 +1,463 @@
+// One upload in the daemon: from the offer, over the stage, to the receipt.
+
+internal import SpliceBase
+internal import SpliceCore
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+
+/// Joins the handshake machine (what may come now) with the stage (what is on disk).
+///
+/// One job at a time is on the pool. While it runs, pieces that arrive wait in `pieces`; the next job
+/// takes them together, so the slower the disk, the larger the batches.
+final class UploadStream: ServerStream, PoolJob {
+  private enum Job {
+    case open
+    case probe([UInt64])
+    case resume(PrefixProof)
+    /// Stores `batch`; `blockDigest` when it ends a block.
+    case write(blockDigest: Digest?, checkpoint: Bool)
+    case checkpoint
+    case commit(PrefixProof)
+    case close
+  }
+
+  /// What the last job found, for the loop's thread.
+  private enum Outcome {
+    case none
+    case opened(Have)
+    case directoryMade
+    case chain([Digest])
+    case damaged(blockStart: UInt64)
+    case committed(FileStatus)
+    case failed(StoreError)
+  }
+
+  private struct Piece {
+    let slice: Slice
+    /// Set on the last piece of a block.
+    let blockDigest: Digest?
+  }
+
+  let id: UInt64
+  private let path: WirePath
+  private let offer: Offer
+  private let connection: Connection
+  private let request: PoolRequest
+  private var receiver: UploadReceiver
+  private var hasLease = false
+  private var isWaitingForLease = false
+  private var isTransfer = false
+  /// Nothing is taken from the peer any more; files are still to be closed.
+  private var isAbandoned = false
+  private var hasEnded = false
+
+  // Waiting for the next job, in this order.
+  private var pendingControl: Job?
+  private var pieces: [Piece] = []
+  private var pendingCommit: PrefixProof?
+  private var frameDigest: Digest?
+  private var dropsPieces = false
+
+  // Owned by the job while one runs.
+  private var job = Job.open
+  private var batch: [Slice] = []
+  private var outcome = Outcome.none
+  private var stage: Stage?
+
+  private var acknowledged: UInt64 = 0
+  private var durableAcknowledged: UInt64 = 0
+  private var checkpointDue: Instant
+
+  /// Received bytes between two acknowledgements without a checkpoint, for the sender's display.
+  private static let acknowledgeBytes: UInt64 = 8 << 20
+
+  init(_ id: UInt64, _ path: WirePath, _ offer: Offer, _ connection: Connection) {
+    self.id = id
+    self.path = path
+    self.offer = offer
+    self.connection = connection
+    request = PoolRequest(connection.worker.loop)
+    receiver = UploadReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
+    checkpointDue = connection.worker.loop.now
+  }
+
+  var upload: UploadStream? { self }
+  var isBusy: Bool { request.isInFlight || isWaitingForLease }
+  private var address: StreamAddress { connection.address(of: id) }
+  private var now: Instant { connection.worker.loop.now }
+
+  // MARK: From the connection
+
+  func begin() {
+    guard offer.size <= UInt64(Int64.max) / 2 else {
+      return fail(ErrorMessage(.malformed, path: path.bytes, "no file can be that large"))
+    }
+    if connection.store.isReadOnly {
+      return fail(ErrorMessage(.denied, path: path.bytes, "the server is read-only"))
+    }
+    if offer.policy == .directory { return submit(.open) }
+    acquireLease()
+  }
+
+  private func acquireLease() {
+    isWaitingForLease = false
+    switch connection.store.leases.acquire(
+      path, for: address, upload: offer.upload, fence: offer.fence, now: now)
+    {
+    case .granted:
+      hasLease = true
+      isTransfer = true
+      connection.worker.group?.didBeginTransfer(on: connection.worker.index)
+      submit(.open)
+    case .waiting(let holder):
+      isWaitingForLease = true
+      connection.worker.group?.post(.evict(holder), to: holder)
+    case .locked(let received, let quiet):
+      var message = ErrorMessage(.locked, path: path.bytes, "another client is writing it")
+      message.holderReceived = received
+      message.holderQuietMilliseconds = quiet
+      message.retryAfterSeconds = 2
+      fail(message)
+    case .superseded:
+      fail(ErrorMessage(.superseded, path: path.bytes, "a newer run of the same upload has taken over"))
+    }
+  }
+
+  func retryLease() {
+    if isWaitingForLease, !isAbandoned { acquireLease() }
+  }
+
+  func evict() {
+    guard hasLease, !isAbandoned else { return }
+    fail(ErrorMessage(.superseded, path: path.bytes, "a newer run of the same upload has taken over"))
+  }
+
+  func handleProbe(_ probe: Probe) {
+    do throws(SequenceError) { try receiver.handleProbe() } catch { return fail(error) }
+    control(.probe(probe.blockCounts))
+  }
+
+  func handleResume(_ resume: Resume) {
+    do throws(SequenceError) { try receiver.handleResume(from: resume.from) } catch { return fail(error) }
+    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
+  }
+
+  /// One handshake message at a time; a peer that sends the next one before the answer breaks the order.
+  private func control(_ next: Job) {
+    guard !isAbandoned else { return }
+    guard pendingControl == nil else {
+      return fail(ErrorMessage(.unknownMessage, path: path.bytes, "a request came before the last was answered"))
+    }
+    pendingControl = next
+    submitNext()
+  }
+
+  /// Returns false when the bytes that follow are not wanted.
+  func handleData(_ prefix: DataPrefix) -> Bool {
+    guard !isAbandoned else { return false }
+    do throws(SequenceError) {
+      guard try receiver.handleData(prefix) == .store else { return false }
+    } catch {
+      fail(error)
+      return false
+    }
+    frameDigest = prefix.blockDigest
+    dropsPieces = false
+    return true
+  }
+
+  func handlePiece(_ slice: Slice, isLast: Bool) {
+    guard !isAbandoned, !dropsPieces else { return giveBack(slice) }
+    pieces.append(Piece(slice: slice, blockDigest: isLast ? frameDigest : nil))
+    submitNext()
+  }
+
+  func handleCommit(_ commit: Commit) {
+    guard !isAbandoned else { return }
+    do throws(SequenceError) { try receiver.handleCommit(commit) } catch { return fail(error) }
+    guard receiver.isCommitting else { return }
+    pendingCommit = PrefixProof(bytes: commit.size, digest: commit.proof)
+    submitNext()
+  }
+
+  func tick(_ now: Instant) {
+    if !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable, checkpointDue <= now,
+      pieces.isEmpty, pendingControl == nil, pendingCommit == nil
+    {
+      submit(.checkpoint)
+    }
+  }
+
+  /// What was received is stored and checkpointed before the files are closed.
+  func abandon() {
+    guard !isAbandoned else { return }
+    isAbandoned = true
+    pendingCommit = nil
+    if isWaitingForLease {
+      isWaitingForLease = false
+      release()
+    }
+    submitNext()
+  }
+
+  private func fail(_ error: SequenceError) {
+    fail(ErrorMessage(.malformed, path: path.bytes, error.sentence))
+  }
+
+  private func fail(_ message: ErrorMessage) {
+    guard !isAbandoned else { return }
+    connection.fail(id, message)
+    abandon()
+  }
+
+  // MARK: Jobs
+
+  private func submitNext() {
+    guard !request.isInFlight, !hasEnded else { return }
+    if let control = pendingControl, !isAbandoned {
+      pendingControl = nil
+      submit(control)
+    } else if !pieces.isEmpty, stage != nil {
+      submitWrite()
+    } else if let proof = pendingCommit {
+      pendingCommit = nil
+      submit(.commit(proof))
+    } else if isAbandoned {
+      for piece in pieces { giveBack(piece.slice) }
+      pieces = []
+      if stage != nil { submit(.close) } else { end() }
+    }
+  }
+
+  private func submitWrite() {
+    var count = 0
+    var taken = 0
+    var digest: Digest?
+    while taken < pieces.count, count < Limits.jobSize, digest == nil {
+      let piece = pieces[taken]
+      batch.append(piece.slice)
+      count += piece.slice.range.count
+      digest = piece.blockDigest
+      taken += 1
+    }
+    pieces.removeFirst(taken)
+    let unsynced = (stage?.received ?? 0) + UInt64(count) - (stage?.durable ?? 0)
+    let isDue = unsynced >= connection.configuration.checkpointBytes || checkpointDue <= now
+    submit(.write(blockDigest: digest, checkpoint: isDue))
+  }
+
+  private func submit(_ next: Job) {
+    job = next
+    outcome = .none
+    request.submit(self)
+  }
+
+  /// On a thread of the pool.
+  func run() {
+    do throws(StoreError) {
+      outcome = try perform()
+    } catch {
+      outcome = .failed(error)
+    }
+  }
+
+  private func perform() throws(StoreError) -> Outcome {
+    switch job {
+    case .open:
+      if offer.policy == .directory {
+        try connection.store.makeDirectory(path)
+        return .directoryMade
+      }
+      return .opened(try open())
+    case .probe(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
+    case .resume(let claim):
+      try stage?.resume(at: claim)
+      return .none
+    case .write(let digest, let checkpoint): return try write(digest, checkpoint)
+    case .checkpoint:
+      try stage?.checkpoint()
+      return .none
+    case .commit(let claim):
+      guard let stage else { return .none }
+      return .committed(
+        try connection.store.commit(stage, to: path, proof: claim, replacing: offer.policy == .replace))
+    case .close:
+      try stage?.close()
+      return .none
+    }
+  }
+
+  /// Finds out what is there of the file: finished under its name, or begun.
+  private func open() throws(StoreError) -> Have {
+    let store = connection.store
+    let existing = try store.existing(path)
+    if existing != nil, offer.policy == .create { throw StoreError(.exists) }
+    let stage = try store.openStage(path, size: offer.size, modified: offer.modified, mode: offer.mode)
+    self.stage = stage
+    var have = Have(
+      state: .nothing, blockSize: stage.geometry.blockSize, bytes: 0, proof: stage.proof.digest,
+      freeSpace: store.freeSpace())
+    if let existing, existing.kind == .regular {
+      // A finished file of this size may be the very one. A partial goes first, unless even the time
+      // says that nothing is left to do.
+      let isLikely = existing.size == offer.size && (stage.received == 0 || existing.modified == offer.modified)
+      if offer.policy == .ifAbsent || isLikely {
+        have.state = .complete
+        have.bytes = existing.size
+        if offer.policy != .ifAbsent {
+          let source = try store.openSource(path)
+          guard try source.extendBook(toCover: source.size, budget: .max) else { return have }
+          have.proof = try source.proof(of: source.size).digest
+          have.bytes = source.size
+        }
+        return have
+      }
+    }
+    if stage.received > 0 {
+      have.state = .partial
+      have.bytes = stage.received
+    }
+    return have
+  }
+
+  private func write(_ digest: Digest?, _ checkpoint: Bool) throws(StoreError) -> Outcome {
+    guard let stage else { return .none }
+    let count = batch.count
+    let result: Result<Stage.OnAppend, StoreError> = withUnsafeTemporaryAllocation(
+      of: UnsafeRawBufferPointer.self, capacity: count
+    ) { list in
+      for index in 0..<count { list.initializeElement(at: index, to: batch[index].bytes) }
+      do throws(StoreError) {
+        return .success(try stage.append(UnsafeBufferPointer(list), blockDigest: digest))
+      } catch { return .failure(error) }
+    }
+    if case .damaged(let start) = try result.get() { return .damaged(blockStart: start) }
+    if checkpoint { try stage.checkpoint() }
+    return .none
+  }
+
+  /// On the loop's thread again.
+  func finish(cancelled: Bool) {
+    for slice in batch { giveBack(slice) }
+    batch.removeAll(keepingCapacity: true)
+    let done = job
+    switch outcome {
+    case .failed(let error):
+      if case .close = done { return didClose(error) }
+      if !isAbandoned { connection.fail(id, error, path: path) }
+      isAbandoned = true
+      pendingCommit = nil
+      for piece in pieces { giveBack(piece.slice) }
+      pieces = []
+    case .opened(let have): didOpen(have)
+    case .directoryMade:
+      connection.link?.send { Committed(size: 0, proof: .zero, version: 0).append(to: &$0, stream: id) }
+      isAbandoned = true
+    case .chain(let digests):
+      if !isAbandoned { connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) } }
+    case .damaged(let start): didFindDamage(start)
+    case .committed(let status): didCommit(status)
+    case .none:
+      switch done {
+      case .close: return didClose(nil)
+      case .resume: scheduleCheckpoint()
+      case .write, .checkpoint: acknowledge()
+      case .open, .probe, .commit: break
+      }
+    }
+    submitNext()
+    connection.link?.flush()
+  }
+
+  private func didOpen(_ have: Have) {
+    guard !isAbandoned else { return }
+    receiver.handleOpened(held: have.state == .partial ? have.bytes : stage?.received ?? 0)
+    connection.link?.send { have.append(to: &$0, stream: id) }
+  }
+
+  private func scheduleCheckpoint() {
+    checkpointDue = now.advanced(byMilliseconds: connection.configuration.checkpointMilliseconds)
+  }
+
+  private func acknowledge() {
+    guard let stage else { return }
+    connection.store.leases.note(path, holder: address, received: stage.received, now: now)
+    if stage.durable == stage.received { scheduleCheckpoint() }
+    guard stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
+    else { return }
+    sendAcknowledgement(flags: [])
+  }
+
+  private func sendAcknowledgement(flags: FrameFlags) {
+    guard let stage, !isAbandoned else { return }
+    acknowledged = stage.received
+    durableAcknowledged = stage.durable
+    let verified = stage.received - stage.geometry.tail(of: stage.received)
+    let ack = Ack(received: stage.received, verified: verified, durable: min(stage.durable, verified))
+    connection.link?.send { ack.append(to: &$0, stream: id, flags: flags) }
+  }
+
+  /// The bytes of a block are not what the sender read: everything from its start on is asked for again.
+  private func didFindDamage(_ blockStart: UInt64) {
+    connection.log(.warning) { line in
+      line.append(quoting: path.bytes)
+      line.append(": a block arrived damaged; asking for it again from byte ")
+      line.append(decimal: blockStart)
+    }
+    for piece in pieces { giveBack(piece.slice) }
+    pieces = []
+    dropsPieces = true
+    pendingCommit = nil
+    receiver.handleDamage(blockStart: blockStart)
+    sendAcknowledgement(flags: [.rewind])
+  }
+
+  private func didCommit(_ status: FileStatus) {
+    connection.log(.info) { line in
+      line.append("stored ")
+      line.append(quoting: path.bytes)
+      line.append(", ")
+      line.append(decimal: status.size)
+      line.append(" bytes")
+    }
+    if !isAbandoned, let stage {
+      let receipt = Committed(size: status.size, proof: stage.proof.digest, version: status.key.stamp)
+      connection.link?.send { receipt.append(to: &$0, stream: id) }
+    }
+    isAbandoned = true
+  }
+
+  private func didClose(_ error: StoreError?) {
+    if let error {
+      connection.log(.error) { line in
+        line.append(quoting: path.bytes)
+        line.append(": the unfinished upload could not be checkpointed: ")
+        line.append(contentsOf: error.sentence)
+      }
+    }
+    stage = nil
+    end()
+  }
+
+  private func giveBack(_ slice: Slice) {
+    connection.worker.pool.unpin(slice.buffer)
+    connection.addBacklog(-slice.range.count)
+  }
+
+  private func end() {
+    hasEnded = true
+    release()
+    connection.didEnd(self)
+    connection.link?.flush()
+  }
+
+  private func release() {
+    if isTransfer { connection.worker.group?.didEndTransfer(on: connection.worker.index) }
+    isTransfer = false
+    hasLease = false
+    if let waiter = connection.store.leases.release(path, by: address) {
+      connection.worker.group?.post(.leaseIsFree(waiter), to: waiter)
+    }
+  }
+}

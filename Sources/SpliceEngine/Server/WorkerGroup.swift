@@ -1,0 +1,48 @@
+// All workers of a daemon, and who gets the next connection.
+
+internal import SpliceBase
+internal import SpliceUV
+internal import Synchronization
+
+/// Spreads connections: to the worker with the fewest active transfers, then the fewest connections.
+/// Transfers are few and long; spreading by a hash of the address would leave loops idle.
+final class WorkerGroup: @unchecked Sendable {
+  private final class Load: Sendable {
+    let transfers = Atomic<Int>(0)
+    let connections = Atomic<Int>(0)
+  }
+
+  let workers: [Worker]
+  private let loads: [Load]
+
+  init(_ shared: Shared) throws(UVError) {
+    var workers: [Worker] = []
+    for index in 0..<shared.configuration.workers { workers.append(try Worker(index: index, shared)) }
+    self.workers = workers
+    loads = workers.map { _ in Load() }
+    for worker in workers { worker.group = self }
+  }
+
+  /// The worker for the next connection, which is counted as its from now on.
+  ///
+  /// - Parameter here: the choice is made already.
+  func chooseWorker(here: Worker?) -> Worker {
+    var best = here?.index ?? 0
+    if here == nil { for index in loads.indices where isLess(index, than: best) { best = index } }
+    loads[best].connections.add(1, ordering: .relaxed)
+    return workers[best]
+  }
+
+  private func isLess(_ left: Int, than right: Int) -> Bool {
+    let (a, b) = (loads[left].transfers.load(ordering: .relaxed), loads[right].transfers.load(ordering: .relaxed))
+    if a != b { return a < b }
+    return loads[left].connections.load(ordering: .relaxed) < loads[right].connections.load(ordering: .relaxed)
+  }
+
+  func didRemoveConnection(from index: Int) { loads[index].connections.subtract(1, ordering: .relaxed) }
+  func didBeginTransfer(on index: Int) { loads[index].transfers.add(1, ordering: .relaxed) }
+  func didEndTransfer(on index: Int) { loads[index].transfers.subtract(1, ordering: .relaxed) }
+
+  /// Passes a message to the worker that serves `address`.
+  func post(_ message: Message, to address: StreamAddress) { workers[address.worker].post(message) }
+}

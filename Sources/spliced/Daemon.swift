@@ -1,0 +1,138 @@
+// From a parsed command line to a running server.
+
+internal import SpliceBase
+internal import SpliceCore
+internal import SpliceEngine
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+
+enum Daemon {
+  /// Returns the exit status: 0 after an orderly stop, 1 when it could not serve, 2 for a wrong command line.
+  static func run(_ arguments: [[UInt8]]) -> Int32 {
+    let options: Options
+    do throws(UsageError) {
+      switch try Options.parse(arguments) {
+      case .serve(let parsed): options = parsed
+      case .help: return say(Options.help)
+      case .version: return say("spliced 0.1.0\n")
+      }
+    } catch {
+      complain(error.text)
+      return 2
+    }
+    Process.ignoreBrokenPipe()
+    _ = Process.raiseDescriptorLimit()
+    Process.setFileModeMask(0o022)
+    let log = Log(threshold: options.logLevel)
+    guard let store = open(options) else { return 1 }
+    do throws(ServerError) {
+      let server = try Server(options.server, store, log)
+      for address in server.addresses {
+        log.write(.notice) { line in
+          line.append("serving ")
+          line.append(quoting: options.root)
+          line.append(" on ")
+          address.format(into: &line)
+        }
+      }
+      if let path = options.portFile, let port = server.addresses.first?.port {
+        guard write(port: port, to: path) else { return 1 }
+      }
+      try server.run()
+    } catch {
+      complain(error.sentence)
+      return 1
+    }
+    return 0
+  }
+
+  private static func open(_ options: Options) -> Store? {
+    let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
+    let root: PosixDirectory
+    do throws(Errno) {
+      root = try PosixDirectory.open(options.root, confined: true)
+    } catch {
+      complain(about: options.root, "cannot open the folder", error.name)
+      return nil
+    }
+    do throws(StoreError) {
+      return try Store.open(root, isReadOnly: options.server.isReadOnly, boot: boot)
+    } catch {
+      if error.code == .busy {
+        complain(about: options.root, "cannot serve the folder", "another spliced serves it already")
+      } else {
+        var text: [UInt8] = []
+        text.append(quoting: options.root)
+        text.append(": cannot prepare .splice: ")
+        text.append(contentsOf: error.sentence)
+        text.append("; use --read-only to serve a folder that cannot be written")
+        complain(text)
+      }
+      return nil
+    }
+  }
+
+  /// Written whole under another name, then renamed, so that a reader never sees half a number.
+  private static func write(port: UInt16, to path: [UInt8]) -> Bool {
+    let slash = path.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { $0 == 0 ? [UInt8]("/") : Array(path[..<$0]) } ?? [UInt8](".")
+    let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
+    var text: [UInt8] = []
+    text.append(decimal: UInt64(port))
+    text.append("\n")
+    let temporary = name + [UInt8](".new")
+    do throws(Errno) {
+      let directory = try PosixDirectory.open(folder, confined: false)
+      let file = try directory.openFile(temporary, .create, permissions: 0o644)
+      try file.truncate(to: 0)
+      let result: Result<Void, Errno> = text.withUnsafeBytes { raw in
+        do throws(Errno) { return .success(try file.write(raw, at: 0)) } catch { return .failure(error) }
+      }
+      try result.get()
+      try directory.rename(temporary, to: directory, as: name, replacing: true)
+      return true
+    } catch {
+      complain(about: path, "cannot write the port file", error.name)
+      return false
+    }
+  }
+
+  private static func say(_ text: StaticString) -> Int32 {
+    do throws(Errno) {
+      try StandardOutput.write([UInt8](text))
+      return 0
+    } catch { return 1 }
+  }
+
+  private static func complain(about path: [UInt8], _ what: StaticString, _ why: StaticString) {
+    var text: [UInt8] = []
+    text.append(quoting: path)
+    text.append(": ")
+    text.append(what)
+    text.append(": ")
+    text.append(why)
+    complain(text)
+  }
+
+  private static func complain(_ text: [UInt8]) {
+    Log(threshold: .error).write(.error) { $0.append(contentsOf: text) }
+  }
+}
+
+extension ServerError {
+  var sentence: [UInt8] {
+    var text: [UInt8] = []
+    switch self {
+    case .cannotListen(let address, let errno):
+      text.append("cannot listen on ")
+      address.format(into: &text)
+      text.append(": ")
+      text.append(errno.name)
+    case .cannotStart(let error):
+      text.append("cannot start: ")
+      error.describe(into: &text)
+    }
+    return text
+  }
+}

@@ -1,0 +1,162 @@
+// The command line of the daemon.
+
+internal import SpliceBase
+internal import SpliceEngine
+internal import SpliceSystem
+
+/// What is wrong with a command line, in one line.
+struct UsageError: Error {
+  let text: [UInt8]
+
+  init(_ what: StaticString, _ value: [UInt8]? = nil) {
+    var text = [UInt8](what)
+    if let value {
+      text.append(" ")
+      text.append(quoting: value)
+    }
+    text.append("; see spliced --help")
+    self.text = text
+  }
+}
+
+struct Options {
+  enum Action {
+    case serve(Options)
+    case help
+    case version
+  }
+
+  var server = ServerConfiguration()
+  var root: [UInt8] = []
+  var portFile: [UInt8]?
+  var logLevel = LogLevel.info
+
+  private enum ID {
+    static let listen: Int32 = 1
+    static let workers: Int32 = 2
+    static let maxConnections: Int32 = 3
+    static let memory: Int32 = 4
+    static let checkpoint: Int32 = 5
+    static let idleTimeout: Int32 = 6
+    static let readOnly: Int32 = 7
+    static let portFile: Int32 = 8
+    static let log: Int32 = 9
+    static let partialExpiry: Int32 = 10
+    static let help: Int32 = 11
+    static let version: Int32 = 12
+  }
+
+  private static let table = [
+    LongOption(name: "listen", takesValue: true, short: UInt8(ascii: "l"), id: ID.listen),
+    LongOption(name: "workers", takesValue: true, id: ID.workers),
+    LongOption(name: "max-connections", takesValue: true, id: ID.maxConnections),
+    LongOption(name: "memory", takesValue: true, id: ID.memory),
+    LongOption(name: "checkpoint", takesValue: true, id: ID.checkpoint),
+    LongOption(name: "idle-timeout", takesValue: true, id: ID.idleTimeout),
+    LongOption(name: "read-only", takesValue: false, id: ID.readOnly),
+    LongOption(name: "port-file", takesValue: true, id: ID.portFile),
+    LongOption(name: "log", takesValue: true, id: ID.log),
+    LongOption(name: "partial-expiry", takesValue: true, id: ID.partialExpiry),
+    LongOption(name: "help", takesValue: false, short: UInt8(ascii: "h"), id: ID.help),
+    LongOption(name: "version", takesValue: false, id: ID.version),
+  ]
+
+  static let help: StaticString = """
+    usage: spliced [OPTION]... ROOT
+    Serves the folder ROOT to splice clients.
+
+      -l, --listen ADDR:PORT       where to listen; may be repeated (127.0.0.1:7420; port 0 picks a free one)
+          --workers N|auto         event loops, each a thread (1; auto: one for each CPU)
+          --max-connections N      clients at a time; the next one is told to come back (1024)
+          --memory SIZE            for bytes on their way to the disk, in all (16MiB)
+          --checkpoint SIZE,SECS   make uploads durable every so often (64MiB,5)
+          --idle-timeout SECS      disconnect a client that is silent for so long (60; 0: never)
+          --partial-expiry TIME    remove unfinished uploads that nobody came back for (7d; s, m, h, d)
+          --read-only              serve, but store and change nothing
+          --port-file PATH         write the port of the first address there
+          --log LEVEL              error, warning, notice, info or debug (info)
+      -h, --help                   this text
+          --version                the version
+
+    SIGTERM and SIGINT: stop accepting, checkpoint unfinished uploads, exit 0.
+
+    """
+
+  static func parse(_ arguments: [[UInt8]]) throws(UsageError) -> Action {
+    var options = Options()
+    var parser = OptionParser(arguments, options: table)
+    while let argument = parser.next() {
+      switch argument {
+      case .unknown(let text): throw UsageError("unknown option", text)
+      case .missingValue(let text): throw UsageError("a value is missing after", text)
+      case .option(ID.help, _): return .help
+      case .option(ID.version, _): return .version
+      case .option(ID.readOnly, _): options.server.isReadOnly = true
+      case .option(let id, let value): try options.set(id, value ?? [])
+      }
+    }
+    guard parser.operands.count == 1 else {
+      throw UsageError(parser.operands.isEmpty ? "the folder to serve is missing" : "one folder only, please")
+    }
+    options.root = parser.operands[0]
+    if options.server.listen.isEmpty, let address = SocketAddress.parse([UInt8]("127.0.0.1:7420")) {
+      options.server.listen = [address]
+    }
+    return .serve(options)
+  }
+
+  private mutating func set(_ id: Int32, _ value: [UInt8]) throws(UsageError) {
+    switch id {
+    case ID.listen:
+      guard let address = SocketAddress.parse(value) else {
+        throw UsageError("--listen takes ADDR:PORT or [ADDR]:PORT, not", value)
+      }
+      server.listen.append(address)
+    case ID.workers:
+      if value == "auto" {
+        server.workers = min(max(1, Host.processorCount()), 64)
+      } else {
+        server.workers = Int(try number(value, 1...64, "--workers takes 1 to 64 or auto, not"))
+      }
+    case ID.maxConnections:
+      server.connectionsMax = Int(try number(value, 1...1_000_000, "--max-connections takes 1 to 1000000, not"))
+    case ID.memory:
+      guard let size = parseSize(value), size >= 1 << 20, size <= 1 << 40 else {
+        throw UsageError("--memory takes a size of at least 1MiB, not", value)
+      }
+      server.memory = Int(size)
+    case ID.checkpoint: try setCheckpoint(value)
+    case ID.idleTimeout:
+      server.idleMilliseconds =
+        1000 * (try number(value, 0...10_000_000, "--idle-timeout takes seconds, not"))
+    case ID.partialExpiry:
+      guard let seconds = parseDuration(value) else {
+        throw UsageError("--partial-expiry takes a time like 90s, 30m, 12h or 7d, not", value)
+      }
+      server.partialExpirySeconds = seconds
+    case ID.portFile: portFile = value
+    case ID.log:
+      guard let level = LogLevel(name: value) else {
+        throw UsageError("--log takes error, warning, notice, info or debug, not", value)
+      }
+      logLevel = level
+    default: panic("an option of the table is not handled")
+    }
+  }
+
+  private mutating func setCheckpoint(_ value: [UInt8]) throws(UsageError) {
+    let parts = value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { Array($0) }
+    guard parts.count == 2, let size = parseSize(parts[0]), size >= 1 << 20, let seconds = parseDecimal(parts[1]),
+      seconds >= 1, seconds <= 86_400
+    else { throw UsageError("--checkpoint takes SIZE,SECONDS with at least 1MiB,1, not", value) }
+    server.checkpointBytes = size
+    server.checkpointMilliseconds = 1000 * seconds
+  }
+
+  private func number(
+    _ value: [UInt8], _ range: ClosedRange<UInt64>, _ complaint: StaticString
+  ) throws(UsageError) -> UInt64 {
+    guard let number = parseDecimal(value), range.contains(number) else { throw UsageError(complaint, value) }
+    return number
+  }
+}

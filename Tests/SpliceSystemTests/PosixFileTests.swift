@@ -1,0 +1,129 @@
+// Contents, sizes, times and locks of real files.
+
+import SpliceBase
+import SpliceSystem
+import Testing
+
+@Suite struct PosixFileTests {
+  let temporary = TemporaryDirectory()
+
+  private func makeFile(_ name: String = "file") throws -> any File {
+    try temporary.open().openFile(bytes(name), .createNew, permissions: 0o644)
+  }
+
+  @Test func piecesBeyondOneKernelCallAreWrittenInOrder() throws {
+    let file = try makeFile()
+    let parts = (0..<201).map { [UInt8](repeating: UInt8($0), count: $0 * 7 % 50) }
+    try withPieces(parts) { try file.write($0, at: 3) }
+    let all: [UInt8] = [0, 0, 0] + Array(parts.joined())
+    #expect(try file.status().size == UInt64(all.count))
+    #expect(try file.read(count: all.count + 10, at: 0) == all)
+  }
+
+  @Test func noPiecesAndEmptyPiecesWriteNothing() throws {
+    let file = try makeFile()
+    try withPieces([]) { try file.write($0, at: 9) }
+    try withPieces([[], [], []]) { try file.write($0, at: 9) }
+    try file.write([], at: 9)
+    #expect(try file.status().size == 0)
+  }
+
+  /// The kernel writes short up to the largest size of the file system, then fails: the failure must show.
+  @Test func errorAfterAShortWriteIsThrown() throws {
+    let file = try makeFile()
+    var possible: UInt64 = 0
+    var impossible = UInt64(Int64.max) - 4096
+    while impossible - possible > 1 {
+      let middle = possible + (impossible - possible) / 2
+      if (try? file.truncate(to: middle)) != nil { possible = middle } else { impossible = middle }
+    }
+    try file.truncate(to: 0)
+    if possible > UInt64(Int64.max) - 8192 { return }  // this file system has no limit to run into
+    #expect(throws: Errno.fileTooLarge) {
+      try withPieces([[1, 2, 3], [4, 5, 6, 7, 8]]) { try file.write($0, at: possible - 4) }
+    }
+    #expect(try file.status().size == possible)
+    #expect(try file.read(count: 10, at: possible - 4) == [1, 2, 3, 4])
+  }
+
+  @Test func fullDeviceSaysNoSpace() throws {
+    let devices = try PosixDirectory.open(bytes("/dev"), confined: false)
+    let full = try devices.openFile(bytes("full"), .readWrite, permissions: 0)
+    #expect(throws: Errno.noSpace) { try full.write([1, 2, 3], at: 0) }
+  }
+
+  @Test func readsAreShortAtTheEndAndZeroBeyondIt() throws {
+    let file = try makeFile()
+    try file.write(bytes("hello"), at: 0)
+    #expect(try file.read(count: 100, at: 3) == bytes("lo"))
+    #expect(try file.read(count: 100, at: 5) == [])
+    #expect(try file.read(count: 100, at: 500) == [])
+  }
+
+  @Test func truncateCutsAndExtends() throws {
+    let file = try makeFile()
+    try file.write(bytes("hello"), at: 0)
+    try file.truncate(to: 2)
+    try file.truncate(to: 4)
+    #expect(try file.read(count: 10, at: 0) == [104, 101, 0, 0])
+  }
+
+  @Test func reservingLeavesTheSize() throws {
+    let file = try makeFile()
+    try file.reserve(from: 0, count: 1 << 20)
+    try file.reserve(from: 0, count: 0)
+    #expect(try file.status().size == 0)
+  }
+
+  @Test func reservingMoreThanThereIsThrows() throws {
+    let file = try makeFile()
+    #expect(throws: Errno.self) { try file.reserve(from: 0, count: 1 << 62) }
+  }
+
+  @Test func timesAndPermissionsAreKeptToTheNanosecond() throws {
+    let file = try makeFile()
+    let time = Timestamp(seconds: 1_234_567_890, nanoseconds: 123_456_789)
+    try file.setModified(time)
+    try file.setMode(0o640)
+    let status = try file.status()
+    #expect(status.modified == time)
+    #expect(status.changed != time)
+    #expect(status.mode == 0o640)
+    #expect(status.kind == .regular)
+    #expect(status.linkCount == 1)
+  }
+
+  @Test func timesBefore1970AreKept() throws {
+    let file = try makeFile()
+    let time = Timestamp(seconds: -2, nanoseconds: 500_000_000)
+    try file.setModified(time)
+    #expect(try file.status().modified == time)
+  }
+
+  @Test func lockExcludesUntilTheFileIsClosed() throws {
+    let directory = try temporary.open()
+    var first: (any File)? = try makeFile()
+    let second = try directory.openFile(bytes("file"), .read, permissions: 0)
+    #expect(try first?.tryLock() == true)
+    #expect(try first?.tryLock() == true)
+    #expect(try second.tryLock() == false)
+    first = nil
+    #expect(try second.tryLock())
+  }
+
+  @Test func syncsAndAdviceSucceedOnARegularFile() throws {
+    let file = try makeFile()
+    try file.write([UInt8](repeating: 7, count: 100_000), at: 0)
+    try file.syncData()
+    try file.sync()
+    file.dropCached()
+    file.willNeed(from: 0, count: 100_000)
+    #expect(try file.read(count: 3, at: 99_999) == [7])
+  }
+
+  @Test func writingAFileOpenedForReadingThrows() throws {
+    _ = try makeFile()
+    let file = try temporary.open().openFile(bytes("file"), .read, permissions: 0)
+    #expect(throws: Errno.badDescriptor) { try file.write([1], at: 0) }
+  }
+}
