@@ -20,6 +20,11 @@ package struct Slice {
   package let buffer: Buffer
   package let range: Range<Int>
 
+  package init(buffer: Buffer, range: Range<Int>) {
+    self.buffer = buffer
+    self.range = range
+  }
+
   package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: buffer.bytes[range])
   }
@@ -54,7 +59,7 @@ package final class BufferPool {
   }
 
   /// A buffer with one pin, or nil: then ask to be woken with `wait`.
-  func take() -> Buffer? {
+  package func take() -> Buffer? {
     guard let buffer = free.popLast() else { return nil }
     buffer.pins = 1
     buffer.filled = 0

@@ -15,8 +15,8 @@ final class UploadStream: ServerStream, PoolJob {
     case open
     case probe([UInt64])
     case resume(PrefixProof)
-    /// Stores `batch`; `blockDigest` when it ends a block.
-    case write(blockDigest: Digest?, checkpoint: Bool)
+    /// Stores `batch`.
+    case write(checkpoint: Bool)
     case checkpoint
     case commit(PrefixProof)
     case close
@@ -33,18 +33,12 @@ final class UploadStream: ServerStream, PoolJob {
     case failed(StoreError)
   }
 
-  private struct Piece {
-    let slice: Slice
-    /// Set on the last piece of a block.
-    let blockDigest: Digest?
-  }
-
   let id: UInt64
   private let path: WirePath
   private let offer: Offer
   private let connection: Connection
   private let request: PoolRequest
-  private var receiver: UploadReceiver
+  private var receiver: TransferReceiver
   private var hasLease = false
   private var isWaitingForLease = false
   private var isTransfer = false
@@ -54,14 +48,14 @@ final class UploadStream: ServerStream, PoolJob {
 
   // Waiting for the next job, in this order.
   private var pendingControl: Job?
-  private var pieces: [Piece] = []
+  private var pieces = PieceQueue()
   private var pendingCommit: PrefixProof?
   private var frameDigest: Digest?
   private var dropsPieces = false
 
   // Owned by the job while one runs.
   private var job = Job.open
-  private var batch: [Slice] = []
+  private var batch = PieceBatch()
   private var outcome = Outcome.none
   private var stage: Stage?
 
@@ -78,7 +72,7 @@ final class UploadStream: ServerStream, PoolJob {
     self.offer = offer
     self.connection = connection
     request = PoolRequest(connection.worker.loop)
-    receiver = UploadReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
+    receiver = TransferReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
     checkpointDue = connection.worker.loop.now
   }
 
@@ -168,8 +162,11 @@ final class UploadStream: ServerStream, PoolJob {
   }
 
   func handlePiece(_ slice: Slice, isLast: Bool) {
-    guard !isAbandoned, !dropsPieces else { return giveBack(slice) }
-    pieces.append(Piece(slice: slice, blockDigest: isLast ? frameDigest : nil))
+    guard !isAbandoned, !dropsPieces else {
+      connection.worker.pool.unpin(slice.buffer)
+      return connection.addBacklog(-slice.range.count)
+    }
+    pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
     submitNext()
   }
 
@@ -224,27 +221,16 @@ final class UploadStream: ServerStream, PoolJob {
       pendingCommit = nil
       submit(.commit(proof))
     } else if isAbandoned {
-      for piece in pieces { giveBack(piece.slice) }
-      pieces = []
+      dropPieces()
       if stage != nil { submit(.close) } else { end() }
     }
   }
 
   private func submitWrite() {
-    var count = 0
-    var taken = 0
-    var digest: Digest?
-    while taken < pieces.count, count < Limits.jobSize, digest == nil {
-      let piece = pieces[taken]
-      batch.append(piece.slice)
-      count += piece.slice.range.count
-      digest = piece.blockDigest
-      taken += 1
-    }
-    pieces.removeFirst(taken)
-    let unsynced = (stage?.received ?? 0) + UInt64(count) - (stage?.durable ?? 0)
+    pieces.fill(&batch)
+    let unsynced = (stage?.received ?? 0) + UInt64(batch.count) - (stage?.durable ?? 0)
     let isDue = unsynced >= connection.configuration.checkpointBytes || checkpointDue <= now
-    submit(.write(blockDigest: digest, checkpoint: isDue))
+    submit(.write(checkpoint: isDue))
   }
 
   private func submit(_ next: Job) {
@@ -274,7 +260,11 @@ final class UploadStream: ServerStream, PoolJob {
     case .resume(let claim):
       try stage?.resume(at: claim)
       return .none
-    case .write(let digest, let checkpoint): return try write(digest, checkpoint)
+    case .write(let checkpoint):
+      guard let stage else { return .none }
+      if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
+      if checkpoint { try stage.checkpoint() }
+      return .none
     case .checkpoint:
       try stage?.checkpoint()
       return .none
@@ -321,26 +311,9 @@ final class UploadStream: ServerStream, PoolJob {
     return have
   }
 
-  private func write(_ digest: Digest?, _ checkpoint: Bool) throws(StoreError) -> Outcome {
-    guard let stage else { return .none }
-    let count = batch.count
-    let result: Result<Stage.OnAppend, StoreError> = withUnsafeTemporaryAllocation(
-      of: UnsafeRawBufferPointer.self, capacity: count
-    ) { list in
-      for index in 0..<count { list.initializeElement(at: index, to: batch[index].bytes) }
-      do throws(StoreError) {
-        return .success(try stage.append(UnsafeBufferPointer(list), blockDigest: digest))
-      } catch { return .failure(error) }
-    }
-    if case .damaged(let start) = try result.get() { return .damaged(blockStart: start) }
-    if checkpoint { try stage.checkpoint() }
-    return .none
-  }
-
   /// On the loop's thread again.
   func finish(cancelled: Bool) {
-    for slice in batch { giveBack(slice) }
-    batch.removeAll(keepingCapacity: true)
+    connection.addBacklog(-batch.removeAll(connection.worker.pool))
     let done = job
     switch outcome {
     case .failed(let error):
@@ -348,8 +321,7 @@ final class UploadStream: ServerStream, PoolJob {
       if !isAbandoned { connection.fail(id, error, path: path) }
       isAbandoned = true
       pendingCommit = nil
-      for piece in pieces { giveBack(piece.slice) }
-      pieces = []
+      dropPieces()
     case .opened(let have): didOpen(have)
     case .directoryMade:
       connection.link?.send { Committed(size: 0, proof: .zero, version: 0).append(to: &$0, stream: id) }
@@ -405,8 +377,7 @@ final class UploadStream: ServerStream, PoolJob {
       line.append(": a block arrived damaged; asking for it again from byte ")
       line.append(decimal: blockStart)
     }
-    for piece in pieces { giveBack(piece.slice) }
-    pieces = []
+    dropPieces()
     dropsPieces = true
     pendingCommit = nil
     receiver.handleDamage(blockStart: blockStart)
@@ -440,10 +411,7 @@ final class UploadStream: ServerStream, PoolJob {
     end()
   }
 
-  private func giveBack(_ slice: Slice) {
-    connection.worker.pool.unpin(slice.buffer)
-    connection.addBacklog(-slice.range.count)
-  }
+  private func dropPieces() { connection.addBacklog(-pieces.removeAll(connection.worker.pool)) }
 
   private func end() {
     hasEnded = true

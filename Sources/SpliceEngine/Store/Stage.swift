@@ -31,8 +31,8 @@ package final class Stage {
     case damaged(blockStart: UInt64)
   }
 
-  package let header: JournalHeader
-  package let geometry: BlockGeometry
+  package private(set) var header: JournalHeader
+  package private(set) var geometry: BlockGeometry
   /// Bytes written and counted in the digests.
   package private(set) var received: UInt64 = 0
   /// Bytes that a power cut cannot take back.
@@ -66,27 +66,44 @@ package final class Stage {
   /// Takes up what an earlier try left at `location`, or begins with nothing. Changes nothing yet but
   /// the journal of bytes that had to be read again.
   ///
-  /// - Parameter header: the transfer as it is declared now; the source may have changed since.
+  /// - Parameters:
+  ///   - declared: the transfer as the sender declares it now; the source may have changed since the last
+  ///     try. nil when that is not known yet: then `redeclare` follows.
+  ///   - path: where the file will go; a journal for another path is not believed.
   package static func open(
-    _ location: Location, header: JournalHeader, boot: Boot
+    _ location: Location, declared: JournalHeader?, path: [UInt8], boot: Boot
   ) throws(StoreError) -> Stage {
-    let stage = Stage(location, header: header, boot: boot)
+    let stage = Stage(location, header: declared ?? .undeclared(path: path, size: 0), boot: boot)
     do throws(Errno) {
-      try stage.takeUp()
+      try stage.takeUp(isDeclared: declared != nil)
     } catch {
       throw StoreError(error, otherwise: .openFailed)
     }
     return stage
   }
 
-  private func takeUp() throws(Errno) {
+  /// The sender has said what the file is. Returns false when that needs blocks of another size: then this
+  /// stage is of no use.
+  package func redeclare(_ declared: JournalHeader) -> Bool {
+    guard declared.blockSize == geometry.blockSize else { return false }
+    if declared != header {
+      header = declared
+      journalIsForeign = true
+    }
+    return true
+  }
+
+  private func takeUp(isDeclared: Bool) throws(Errno) {
     guard let file = try openExisting(location.dataName) else { return }
     data = file
     let status = try file.status()
+    if !isDeclared { use(.undeclared(path: header.path, size: status.size)) }
     var evidence = JournalEvidence.none
     if let journal = try openExisting(location.journalName), let (log, bytes) = try RecordLog.open(journal),
-      let old = JournalHeader(bytes), old.blockSize == header.blockSize, old.path == header.path
+      let old = JournalHeader(bytes), old.path == header.path,
+      !isDeclared || old.blockSize == header.blockSize
     {
+      if !isDeclared { use(old) }
       journalIsForeign = old != header
       self.log = log
       evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
@@ -102,6 +119,12 @@ package final class Stage {
     durable = min(evidence.durable, limit)
     try readAgain(file, limit: limit, suspects: evidence.suspects)
     durable = min(durable, received)
+  }
+
+  private func use(_ other: JournalHeader) {
+    header = other
+    geometry = BlockGeometry(blockSize: other.blockSize)
+    chain = PrefixChain(geometry)
   }
 
   /// Digests again what the journal does not vouch for, and goes on where that ends.
@@ -184,18 +207,25 @@ package final class Stage {
   ///
   /// - Parameter claim: the sender's proof; without a match nothing is changed.
   package func resume(at claim: PrefixProof) throws(StoreError) {
-    do throws(Errno) {
-      guard claim.bytes <= received else { throw .invalid }
-      if claim.bytes < received { try seek(to: claim.bytes) }
-    } catch {
-      throw StoreError(error, otherwise: .seekFailed)
+    guard claim.bytes <= received, AgreedPrefix(ours: try rewind(to: claim.bytes), theirs: claim) != nil else {
+      throw StoreError(.digestMismatch)
     }
-    guard AgreedPrefix(ours: proof, theirs: claim) != nil else { throw StoreError(.digestMismatch) }
     do throws(Errno) {
       try cutToReceived()
     } catch {
-      throw StoreError(error, otherwise: .writeFailed)
+      throw error == .busy ? StoreError(.locked) : StoreError(error, otherwise: .writeFailed)
     }
+  }
+
+  /// Moves back to an earlier offset and names what is before it; the disk is not changed until `resume`.
+  package func rewind(to bytes: UInt64) throws(StoreError) -> PrefixProof {
+    require(bytes <= received, "a stage moves back, not forward")
+    do throws(Errno) {
+      if bytes < received { try seek(to: bytes) }
+    } catch {
+      throw StoreError(error, otherwise: .seekFailed)
+    }
+    return proof
   }
 
   /// Moves back: `chain` and `hasher` describe the first `bytes` bytes afterwards. The disk is not changed.
@@ -215,6 +245,8 @@ package final class Stage {
       file = try location.directory.openFile(location.dataName, .create, permissions: 0o600)
       data = file
     }
+    // Two programs writing one stage would mix two files.
+    guard try file.tryLock() else { throw .busy }
     durable = min(durable, received)
     // The journal first: it must never vouch for bytes that are about to be replaced.
     if journalIsForeign {
@@ -444,5 +476,14 @@ package final class Stage {
     } catch {
       if error != .noEntry { throw error }
     }
+  }
+}
+
+extension JournalHeader {
+  /// For a stage of which only the bytes are left, or not even those.
+  fileprivate static func undeclared(path: [UInt8], size: UInt64) -> JournalHeader {
+    JournalHeader(
+      blockSize: BlockGeometry(fileSize: size).blockSize, size: size,
+      modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o600, path: path)
   }
 }

@@ -81,7 +81,7 @@ package final class Store: @unchecked Sendable {
     let location = Stage.Location(
       directory: workshop.stages, dataName: id + [UInt8](Self.dataSuffix),
       journalName: id + [UInt8](Self.journalSuffix))
-    return try Stage.open(location, header: header, boot: boot)
+    return try Stage.open(location, declared: header, path: path.bytes, boot: boot)
   }
 
   /// What is at `path` already; nil when nothing is, or only directories on the way are missing.

@@ -1,4 +1,4 @@
-// The receiver's side of one upload: which message may come now, and which bytes come next.
+// The receiver's side of one transfer: which message may come now, and which bytes come next.
 
 internal import SpliceBase
 package import SpliceWire
@@ -21,12 +21,12 @@ package enum SequenceError: Error, Equatable {
   }
 }
 
-/// The handshake of one upload, as the receiver sees it. Pure: bytes are stored by its owner.
+/// The handshake of one transfer, as the receiver sees it. Pure: bytes are stored by its owner.
 ///
 /// Calls, in order: `handleOpened` once the stage is open, then what the peer sends: any number of
 /// `handleProbe`, one `handleResume`, `handleData` until complete, `handleCommit`. `handleDamage` may
 /// come at any time after a `handleData`.
-package struct UploadReceiver: Equatable {
+package struct TransferReceiver: Equatable {
   private enum State: Equatable {
     case opening
     /// HAVE was sent; the peer compares.

@@ -1,0 +1,451 @@
+// One command of the client: its connection, its tasks, and trying again when the link breaks.
+
+internal import SpliceBase
+internal import SpliceCore
+package import SpliceEngine
+internal import SpliceSystem
+package import SpliceUV
+package import SpliceWire
+
+/// Drives tasks over one connection at a time until all have ended or the time for trying is used up.
+///
+/// Belongs to the thread that calls `run`.
+package final class ClientRun: LinkOwner {
+  /// The answer to PING is at most this old, or the peer is taken for lost.
+  private static let silenceMilliseconds: UInt64 = 60_000
+  private static let pingMilliseconds: UInt64 = 10_000
+  private static let tickMilliseconds: UInt64 = 250
+  /// Large files that move at a time: one that moves, one that is about to.
+  private static let bulkMax = 2
+  private static let bufferBytes = 16 << 20
+
+  package let loop: Loop
+  package let pool: BufferPool
+  package let boot: Boot
+  private let host: [UInt8]
+  private let port: UInt16
+  private let source: any TaskSource
+  private let observer: any ClientObserver
+  private var backoff: Backoff
+
+  private var connector: Connector?
+  private var link: Link?
+  private var isReady = false
+  private var streamsMax = Limits.streamsPerConnectionMax
+  private var nextStream: UInt64 = 1
+  private var dataTarget: (any ClientTask)?
+  private var backlog = 0
+  private var lastPing: Instant
+  private var lastHeard: UInt64 = 0
+  private var heardAt: Instant
+  /// A reason the peer gave for the connection as a whole.
+  private var refusal: ErrorMessage?
+
+  /// Started on this connection, in order.
+  private var active: [any ClientTask] = []
+  /// To be started before anything new.
+  private var restarting: [any ClientTask] = []
+  /// Detached, waiting for their last job.
+  private var detaching: [any ClientTask] = []
+  private var filesDone = 0
+  private var filesKnown = 0
+  private var isSourceEmpty = false
+  private var retryTimer: Timer?
+  private var ticker: Timer?
+  private var signals: [SignalWatcher] = []
+  package private(set) var isInterrupted = false
+  private var isEnding = false
+  private var fence: UInt64
+
+  /// - Parameter retrySeconds: how long to go on trying without any progress; 0 = one attempt.
+  package init(
+    host: [UInt8], port: UInt16, retrySeconds: UInt64, source: any TaskSource, observer: any ClientObserver
+  ) throws(UVError) {
+    self.host = host
+    self.port = port
+    self.source = source
+    self.observer = observer
+    loop = try Loop()
+    pool = BufferPool(bytes: Self.bufferBytes)
+    boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
+    let now = SystemClock.wallNow()
+    // Rises from run to run by the clock, and within a run by one for each offer.
+    fence = UInt64(max(0, now.seconds)) << 20 | UInt64(now.nanoseconds) >> 10
+    backoff = Backoff(budgetSeconds: retrySeconds, seed: UInt64(now.nanoseconds) ^ UInt64(Process.id) << 32)
+    lastPing = loop.now
+    heardAt = loop.now
+  }
+
+  /// Runs until every task has ended. Blocks the calling thread.
+  package func run() throws(UVError) {
+    retryTimer = try Timer(loop)
+    let ticker = try Timer(loop) { self.tick() }
+    ticker.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
+    self.ticker = ticker
+    for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
+      signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
+    }
+    connect()
+    while loop.run() {}
+    loop.close()
+  }
+
+  // MARK: For tasks
+
+  package func send(_ body: (inout [UInt8]) -> Void) { link?.send(body) }
+
+  package func send(_ slice: Slice) {
+    if let link { link.send(slice) } else { pool.unpin(slice.buffer) }
+  }
+
+  package func flush() { link?.flush() }
+
+  /// A number that is higher than any before, for the next offer.
+  package func makeFence() -> UInt64 {
+    fence += 1
+    return fence
+  }
+
+  /// The task has ended well.
+  package func finish(_ task: any ClientTask) {
+    forget(task)
+    backoff.handleProgress()
+    if !task.result.path.isEmpty {
+      filesDone += 1
+      observer.runDidFinish(task.result)
+    }
+    goOn()
+  }
+
+  /// The task has ended for good, or for this run.
+  package func fail(_ task: any ClientTask, _ error: ClientError) {
+    forget(task)
+    report(task, error)
+    goOn()
+  }
+
+  private func report(_ task: any ClientTask, _ error: ClientError) {
+    var result = task.result
+    result.outcome = .failed(error)
+    filesDone += 1
+    observer.runDidFinish(result)
+  }
+
+  /// The task starts again on this connection: its file changed, or a damaged prefix was dropped.
+  package func restart(_ task: any ClientTask) {
+    forget(task)
+    restarting.append(task)
+    goOn()
+  }
+
+  /// The server cannot serve this task now: all pause, as over a broken link.
+  package func retryLater(_ task: any ClientTask, because error: ClientError) {
+    guard let pause = backoff.handleFailure(now: loop.now), !isInterrupted else { return fail(task, error) }
+    forget(task)
+    observer.runDidNotice(error.text)
+    detaching.append(task)
+    do throws(UVError) {
+      let timer = try Timer(loop)
+      timer.start(after: pause) {
+        timer.close()
+        self.didDetach(task)
+        self.goOn()
+      }
+    } catch { didDetach(task) }
+  }
+
+  /// Something got through; the next failure is a first one again.
+  package func didProgress(_ task: any ClientTask) {
+    backoff.handleProgress()
+    guard active.first(where: { $0.isBulk }) === task || active.first === task else { return }
+    advance(task)
+  }
+
+  package func advance(_ task: any ClientTask) {
+    var progress = RunProgress()
+    progress.phase = task.isChecking ? .checking : .moving
+    progress.path = task.result.path
+    progress.done = task.done
+    progress.total = task.result.size
+    progress.filesDone = filesDone
+    progress.filesTotal = filesKnown
+    observer.runDidAdvance(progress)
+  }
+
+  package func notice(_ text: [UInt8]) { observer.runDidNotice(text) }
+
+  /// Received bytes that tasks have not stored yet; reading stops when there are too many.
+  package func addBacklog(_ count: Int) {
+    backlog += count
+    link?.setReading(backlog < Limits.connectionBacklogMax)
+  }
+
+  /// A detached task has no job any more: it can be started again.
+  package func didDetach(_ task: any ClientTask) {
+    detaching.removeAll { $0 === task }
+    restarting.append(task)
+    goOn()
+  }
+
+  private func forget(_ task: any ClientTask) {
+    if dataTarget === task { dataTarget = nil }
+    active.removeAll { $0 === task }
+    detaching.removeAll { $0 === task }
+  }
+
+  // MARK: Tasks
+
+  /// Starts what can be started, and ends the run when nothing is left.
+  private func goOn() {
+    guard !isEnding else { return }
+    if isInterrupted {
+      if active.isEmpty, detaching.isEmpty { end() }
+      return
+    }
+    while isReady, active.count < streamsMax, let task = nextTask() {
+      active.append(task)
+      let stream = nextStream
+      nextStream += 1
+      task.start(self, stream: stream)
+    }
+    if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }
+    link?.flush()
+  }
+
+  private func nextTask() -> (any ClientTask)? {
+    if let index = restarting.firstIndex(where: { !$0.isBulk || canStartBulk }) {
+      return restarting.remove(at: index)
+    }
+    // Tasks that wait for their turn come before new ones; otherwise a large tree would pile up here.
+    guard restarting.isEmpty, canStartBulk || active.isEmpty else { return nil }
+    isSourceEmpty = false
+    while true {
+      do throws(ClientError) {
+        guard let task = try source.nextTask() else {
+          isSourceEmpty = true
+          return nil
+        }
+        filesKnown += 1
+        return task
+      } catch {
+        var result = FileResult(path: error.path)
+        result.outcome = .failed(error)
+        observer.runDidFinish(result)
+      }
+    }
+  }
+
+  private var canStartBulk: Bool {
+    var bulk = 0
+    for task in active where task.isBulk { bulk += 1 }
+    return bulk < Self.bulkMax
+  }
+
+  // MARK: Connecting
+
+  private func connect() {
+    var progress = RunProgress()
+    progress.filesDone = filesDone
+    progress.filesTotal = filesKnown
+    observer.runDidAdvance(progress)
+    let connector = Connector(loop, host: host, port: port) { self.didConnect($0) }
+    self.connector = connector
+    connector.start()
+  }
+
+  private func didConnect(_ result: Result<Socket, ClientError>) {
+    connector = nil
+    switch result {
+    case .failure(let error): tryAgain(error)
+    case .success(let socket):
+      do throws(Errno) { try socket.setNoDelay() } catch { /* Only latency would suffer. */ }
+      do throws(UVError) {
+        let link = try Link(loop, socket, pool: pool, owner: self)
+        self.link = link
+        heardAt = loop.now
+        lastHeard = 0
+        nextStream = 1
+        var hello = Hello()
+        hello.agent = [UInt8]("splice")
+        link.send { hello.append(to: &$0, stream: 0) }
+        link.flush()
+      } catch {
+        socket.close()
+        tryAgain(ClientError(.cannotConnect, path: [], text: [UInt8]("cannot watch the socket"), isResumable: true))
+      }
+    }
+  }
+
+  /// Pauses and connects again, or gives up when the time is used up.
+  private func tryAgain(_ error: ClientError) {
+    if isInterrupted { return goOn() }
+    guard error.isResumable, let pause = backoff.handleFailure(now: loop.now) else { return giveUp(error) }
+    observer.runDidNotice(error.text)
+    var progress = RunProgress()
+    progress.phase = .waiting(milliseconds: pause)
+    progress.filesDone = filesDone
+    progress.filesTotal = filesKnown
+    observer.runDidAdvance(progress)
+    retryTimer?.start(after: pause) { self.connectWhenIdle() }
+  }
+
+  /// Tasks that are still writing what they got must finish first.
+  private func connectWhenIdle() {
+    if detaching.isEmpty {
+      connect()
+    } else {
+      retryTimer?.start(after: Self.tickMilliseconds) { self.connectWhenIdle() }
+    }
+  }
+
+  private var givingUp: ClientError?
+
+  private func giveUp(_ error: ClientError) {
+    givingUp = error
+    giveUpWhenIdle()
+  }
+
+  /// Everything that is unfinished fails with the same reason, once it is safely on disk.
+  private func giveUpWhenIdle() {
+    guard let error = givingUp else { return }
+    guard detaching.isEmpty else {
+      retryTimer?.start(after: Self.tickMilliseconds) { self.giveUpWhenIdle() }
+      return
+    }
+    isEnding = true
+    for task in restarting { report(task, error) }
+    restarting = []
+    isEnding = false
+    // What was never begun is not listed file by file: the reason is the same.
+    if filesKnown == 0 || !isSourceEmpty {
+      var result = FileResult(path: [])
+      result.outcome = .failed(error)
+      observer.runDidFinish(result)
+    }
+    end()
+  }
+
+  private func interrupt() {
+    if isInterrupted { Process.exit(130) }
+    isInterrupted = true
+    connector?.cancel()
+    connector = nil
+    retryTimer?.stop()
+    if let link { link.close() } else { goOn() }
+  }
+
+  private func end() {
+    guard !isEnding else { return }
+    isEnding = true
+    link?.finish()
+    connector?.cancel()
+    retryTimer?.close()
+    for signal in signals { signal.close() }
+    signals = []
+    if link == nil { closeTicker() }
+  }
+
+  private func closeTicker() {
+    ticker?.close()
+    ticker = nil
+  }
+
+  // MARK: From the link
+
+  package func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {
+    do throws(WireError) {
+      if header.type == .error {
+        let error = try ErrorMessage(body: body)
+        if header.stream == 0 { refusal = error } else { task(header.stream)?.handle(error) }
+      } else if !isReady {
+        guard header.type == .hello else { throw .badValue(type: header.type.rawValue) }
+        try handleHello(Hello(body: body))
+      } else if header.type != .ping {
+        try task(header.stream)?.handle(header, body)
+      }
+    } catch {
+      refusal = ErrorMessage(.malformed, text: [UInt8](error.sentence))
+      link?.close()
+    }
+  }
+
+  private func handleHello(_ hello: Hello) throws(WireError) {
+    guard hello.version == Hello.currentVersion, hello.algorithms == [DigestAlgorithm.xxh3.rawValue] else {
+      refusal = ErrorMessage(.version, "the server speaks another version of the protocol")
+      link?.close()
+      return
+    }
+    isReady = true
+    streamsMax = min(Int(hello.streamsMax), Limits.streamsPerConnectionMax)
+    goOn()
+  }
+
+  private func task(_ stream: UInt64) -> (any ClientTask)? { active.first { $0.stream == stream } }
+
+  package func linkDidBeginData(_ prefix: DataPrefix) {
+    guard let task = task(prefix.stream), task.handleData(prefix) else {
+      dataTarget = nil
+      return
+    }
+    dataTarget = task
+  }
+
+  package func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
+    guard let target = dataTarget else { return pool.unpin(slice.buffer) }
+    addBacklog(slice.range.count)
+    if isLast { dataTarget = nil }
+    target.handlePiece(slice, isLast: isLast)
+  }
+
+  package func linkWantsOutput() -> Bool {
+    for task in active where task.produce() { return true }
+    return false
+  }
+
+  package func linkDidEnd(_ end: LinkEnd) {
+    link = nil
+    isReady = false
+    dataTarget = nil
+    if isEnding { return closeTicker() }
+    let error = reason(for: end)
+    let tasks = active
+    active = []
+    detaching.append(contentsOf: tasks)
+    for task in tasks { task.detach() }
+    tryAgain(error)
+  }
+
+  private func reason(for end: LinkEnd) -> ClientError {
+    if let refusal {
+      self.refusal = nil
+      var text = refusal.text
+      if text.isEmpty { text = [UInt8](refusal.code.sentence) }
+      return ClientError(refusal.code, path: refusal.path, text: text, isResumable: refusal.code != .version)
+    }
+    var text = [UInt8]("the connection broke: ")
+    switch end {
+    case .closedByPeer, .cutOff: text.append("closed by the server")
+    case .failed(let errno): text.append(errno.name)
+    case .malformed(let error): text.append(error.sentence)
+    case .fileEnded, .closedHere: text.append("no answer from the server")
+    }
+    return ClientError(.timeout, path: [], text: text, isResumable: true)
+  }
+
+  private func tick() {
+    guard let link else { return }
+    link.tick()
+    let now = loop.now
+    if link.bytesReceived != lastHeard {
+      lastHeard = link.bytesReceived
+      heardAt = now
+    }
+    let silence = now.milliseconds(since: heardAt)
+    if silence > Self.silenceMilliseconds { return link.close() }
+    if isReady, silence > Self.pingMilliseconds, now.milliseconds(since: lastPing) > Self.pingMilliseconds {
+      lastPing = now
+      link.send { FrameHeader(.ping, length: 0, stream: 0).append(to: &$0) }
+    }
+    link.flush()
+  }
+}

@@ -1,0 +1,540 @@
+// One file on its way down: from the request, over the proof, to the finished file under its name.
+
+internal import SpliceBase
+internal import SpliceCore
+package import SpliceEngine
+internal import SpliceSystem
+internal import SpliceUV
+package import SpliceWire
+
+/// Joins the negotiation (where to go on) with the stage (what is on disk).
+///
+/// The unfinished file is `NAME.splice-part`, its journal `NAME.splice-journal`, beside the target.
+package final class DownloadTask: ClientTask, PoolJob {
+  package struct Item {
+    package var remotePath: [UInt8]
+    /// Where the file goes: a folder, made if missing, and a name in it.
+    package var folder: [UInt8]
+    package var name: [UInt8]
+    /// As a listing said; nil when nobody did.
+    package var size: UInt64?
+
+    package init(remotePath: [UInt8], folder: [UInt8], name: [UInt8], size: UInt64?) {
+      self.remotePath = remotePath
+      self.folder = folder
+      self.name = name
+      self.size = size
+    }
+  }
+
+  private enum Job {
+    case open
+    /// Digest the finished local file.
+    case proveExisting
+    case chain([UInt64])
+    /// Cut the stage to `bytes` and get ready to write; send RESUME afterwards, or data is on its way.
+    case begin(bytes: UInt64, sendsResume: Bool)
+    case write(checkpoint: Bool)
+    case commit(PrefixProof)
+    case close
+  }
+
+  private enum Outcome {
+    case none
+    case opened(DownloadNegotiation.Local)
+    case proved(PrefixProof)
+    case chain([Digest])
+    case begun(PrefixProof)
+    case damaged(PrefixProof)
+    case committed
+    case failed(StoreError)
+  }
+
+  private enum State {
+    case opening
+    case wanted
+    case negotiating
+    /// The finished local file is offered as a proof; END or a mismatch answers.
+    case comparing(PrefixProof)
+    case receiving
+    case ended
+  }
+
+  package let item: Item
+  private let cache: DigestCache
+  package private(set) var stream: UInt64 = 0
+  package private(set) var result: FileResult
+  package private(set) var done: UInt64 = 0
+  package private(set) var isChecking = false
+  private var owner: ClientRun?
+  private var request: PoolRequest?
+  private var state = State.opening
+  private var negotiation = DownloadNegotiation(.nothing)
+  private var give: Give?
+  private var theirs: [Digest] = []
+  private var receiver = TransferReceiver(size: 0, geometry: BlockGeometry(fileSize: 0))
+  private var pieces = PieceQueue()
+  private var frameDigest: Digest?
+  private var dropsPieces = false
+  private var pendingCommit: PrefixProof?
+  private var isDetached = false
+  private var isClosing = false
+  private var afterClose: ((ClientRun) -> Void)?
+  private var startedAt: Instant?
+  private var checkpointDue: Instant?
+  private var restarts = 0
+  private var rewinds = 0
+  /// The finished local file is known to differ.
+  private var ignoresExisting = false
+
+  private static let restartsMax = 10
+  private static let rewindsMax = 20
+  private static let proveBudget: UInt64 = 32 << 20
+  private static let checkpointBytes: UInt64 = 64 << 20
+  private static let checkpointMilliseconds: UInt64 = 5000
+  private static let partSuffix: StaticString = ".splice-part"
+  private static let journalSuffix: StaticString = ".splice-journal"
+
+  // Owned by the job while one runs.
+  private var job = Job.open
+  private var outcome = Outcome.none
+  private var batch = PieceBatch()
+  private var directory: (any Directory)?
+  private var stage: Stage?
+  private var existing: Source?
+
+  package init(_ item: Item, cache: DigestCache) {
+    self.item = item
+    self.cache = cache
+    result = FileResult(path: item.remotePath)
+    result.size = item.size ?? 0
+  }
+
+  package var isBulk: Bool { (item.size ?? .max) > 4 * Limits.blockSize }
+
+  // MARK: From the run
+
+  package func start(_ run: ClientRun, stream: UInt64) {
+    owner = run
+    self.stream = stream
+    if request == nil { request = PoolRequest(run.loop) }
+    if startedAt == nil { startedAt = run.loop.now }
+    result.attempts += 1
+    isDetached = false
+    isClosing = false
+    pendingCommit = nil
+    give = nil
+    state = .opening
+    done = 0
+    submit(.open)
+  }
+
+  package func detach() {
+    isDetached = true
+    afterClose = nil
+    close { [self] in $0.didDetach(self) }
+  }
+
+  package func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
+    switch header.type {
+    case .give:
+      let give = try Give(body: body)
+      guard case .wanted = state else { return misplaced() }
+      state = .negotiating
+      self.give = give
+      result.size = give.size
+      var next = negotiation
+      perform(Result { () throws(SequenceError) in try next.handleGive(give) }, next)
+    case .chain:
+      let chain = try Chain(body: body)
+      guard case .negotiating = state else { return misplaced() }
+      theirs = chain.digests
+      submit(.chain(negotiation.probes))
+    case .end: handle(try End(body: body))
+    default: misplaced()
+    }
+  }
+
+  private func handle(_ end: End) {
+    let proof = PrefixProof(bytes: end.size, digest: end.proof)
+    switch state {
+    case .comparing(let ours):
+      guard AgreedPrefix(ours: ours, theirs: proof) != nil else { return misplaced() }
+      result.digest = end.proof
+      result.isDurable = true
+      done = end.size
+      succeed(.alreadyThere)
+    case .receiving:
+      do throws(SequenceError) {
+        try receiver.handleCommit(Commit(size: end.size, proof: end.proof))
+      } catch { return misplaced() }
+      guard receiver.isCommitting else { return }
+      pendingCommit = proof
+      submitNext()
+    case .opening, .wanted, .negotiating, .ended: misplaced()
+    }
+  }
+
+  package func handle(_ error: ErrorMessage) {
+    let text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
+    let failure = ClientError(
+      error.code, path: item.remotePath, text: text, isResumable: error.code.isTransient)
+    switch (error.code, state) {
+    case (.digestMismatch, .comparing):
+      ignoresExisting = true
+      restart(failure)
+    case (.changed, _): restart(failure)
+    case (.locked, _), (.busy, _), (.shuttingDown, _), (.timeout, _):
+      stop()
+      close { [self] in $0.retryLater(self, because: failure) }
+    default: end(failure)
+    }
+  }
+
+  private func misplaced() {
+    end(
+      ClientError(
+        .malformed, path: item.remotePath, text: [UInt8]("the server sent a message that does not belong here"),
+        isResumable: true))
+  }
+
+  private func perform(_ next: Result<DownloadNegotiation.Action, SequenceError>, _ changed: DownloadNegotiation) {
+    negotiation = changed
+    guard case .success(let action) = next else { return misplaced() }
+    switch action {
+    case .receive(let from, let forked): begin(at: from, forked: forked, sendsResume: false)
+    case .resume(let bytes, let forked): begin(at: bytes, forked: forked, sendsResume: true)
+    case .proveExisting:
+      isChecking = true
+      submit(.proveExisting)
+    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    }
+  }
+
+  private func begin(at bytes: UInt64, forked: Bool, sendsResume: Bool) {
+    guard let give else { return }
+    result.resumedFrom = bytes
+    if forked { result.salvagedTo = bytes }
+    done = bytes
+    receiver = TransferReceiver(size: give.size, geometry: BlockGeometry(fileSize: give.size))
+    receiver.handleOpened(held: bytes)
+    do throws(SequenceError) { try receiver.handleResume(from: bytes) } catch { return misplaced() }
+    state = .receiving
+    submit(.begin(bytes: bytes, sendsResume: sendsResume))
+  }
+
+  // MARK: Receiving
+
+  package func handleData(_ prefix: DataPrefix) -> Bool {
+    guard case .receiving = state, !isClosing else { return false }
+    do throws(SequenceError) {
+      guard try receiver.handleData(prefix) == .store else { return false }
+    } catch {
+      misplaced()
+      return false
+    }
+    frameDigest = prefix.blockDigest
+    dropsPieces = false
+    return true
+  }
+
+  package func handlePiece(_ slice: Slice, isLast: Bool) {
+    result.sent += UInt64(slice.range.count)
+    guard case .receiving = state, !isClosing, !dropsPieces else {
+      owner?.pool.unpin(slice.buffer)
+      owner?.addBacklog(-slice.range.count)
+      return
+    }
+    pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
+    submitNext()
+  }
+
+  // MARK: Jobs
+
+  private func submitNext() {
+    guard let request, let owner, !request.isInFlight else { return }
+    if !pieces.isEmpty, case .receiving = state, let stage {
+      pieces.fill(&batch)
+      let unsynced = stage.received + UInt64(batch.count) - stage.durable
+      let now = owner.loop.now
+      let isDue = unsynced >= Self.checkpointBytes || (checkpointDue ?? now) <= now
+      submit(.write(checkpoint: isDue))
+    } else if isClosing {
+      dropPieces()
+      submit(.close)
+    } else if let proof = pendingCommit {
+      pendingCommit = nil
+      submit(.commit(proof))
+    }
+  }
+
+  private func submit(_ next: Job) {
+    job = next
+    outcome = .none
+    request?.submit(self)
+  }
+
+  /// On a thread of the pool.
+  package func run() {
+    do throws(StoreError) {
+      outcome = try work()
+    } catch {
+      outcome = .failed(error)
+    }
+  }
+
+  private func work() throws(StoreError) -> Outcome {
+    switch job {
+    case .open: return .opened(try openTarget())
+    case .proveExisting:
+      guard let existing, try existing.extendBook(toCover: existing.size, budget: Self.proveBudget) else {
+        return .none
+      }
+      return .proved(try existing.proof(of: existing.size))
+    case .chain(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
+    case .begin(let bytes, _): return .begun(try begin(at: bytes))
+    case .write(let checkpoint):
+      guard let stage else { return .none }
+      if case .damaged = try batch.store(in: stage) { return .damaged(stage.proof) }
+      if checkpoint { try stage.checkpoint() }
+      return .none
+    case .commit(let proof):
+      try commit(proof)
+      return .committed
+    case .close:
+      try stage?.close()
+      stage = nil
+      existing = nil
+      return .none
+    }
+  }
+
+  /// Finds out what is there of the file: begun, or finished under its name.
+  private func openTarget() throws(StoreError) -> DownloadNegotiation.Local {
+    let directory: any Directory
+    do throws(Errno) {
+      let isAbsolute = item.folder.first == UInt8(ascii: "/")
+      let base = try PosixDirectory.open([UInt8](isAbsolute ? "/" : "."), confined: false)
+      let path = Array(item.folder.drop { $0 == UInt8(ascii: "/") })
+      directory = try path.isEmpty ? base : base.makePath(path, permissions: 0o755)
+      self.directory = directory
+    } catch {
+      throw StoreError(error, otherwise: .openFailed)
+    }
+    let stage = try openStage(in: directory, declared: nil)
+    self.stage = stage
+    if stage.received > 0 { return .partial(stage.proof, stage.geometry) }
+    if ignoresExisting { return .nothing }
+    do throws(Errno) {
+      let file = try directory.openFile(item.name, .read, permissions: 0)
+      let status = try file.status()
+      if status.kind == .directory { throw .isDirectory }
+      guard status.kind == .regular else { return .nothing }
+      existing = Source(file, status, cache.book(status.key, path: item.folder + [UInt8]("/") + item.name))
+      return .complete(size: status.size)
+    } catch {
+      if error == .noEntry { return .nothing }
+      throw StoreError(error, otherwise: .openFailed)
+    }
+  }
+
+  private func openStage(
+    in directory: any Directory, declared: JournalHeader?
+  ) throws(StoreError) -> Stage {
+    try Stage.open(
+      Stage.Location(
+        directory: directory, dataName: companion(Self.partSuffix), journalName: companion(Self.journalSuffix)),
+      declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
+  }
+
+  /// The target's name with a suffix. Where that would be too long for a file system, the end of the name
+  /// gives way to a digest of it.
+  private func companion(_ suffix: StaticString) -> [UInt8] {
+    // Room for the name under which a journal is rewritten, too.
+    let room = Limits.nameMax - suffix.utf8CodeUnitCount - 4
+    guard item.name.count > room else { return item.name + [UInt8](suffix) }
+    var digest: [UInt8] = []
+    BlockHasher.digest(of: item.name).append(to: &digest, count: 8)
+    var name = Array(item.name.prefix(room - 17))
+    name.append("~")
+    name.append(hexOf: digest)
+    name.append(suffix)
+    return name
+  }
+
+  private func begin(at bytes: UInt64) throws(StoreError) -> PrefixProof {
+    guard let give, let directory else { throw StoreError(.openFailed) }
+    let declared = JournalHeader(
+      blockSize: give.blockSize, size: give.size, modified: give.modified, mode: give.mode & 0o777,
+      path: item.remotePath)
+    if stage?.redeclare(declared) != true {
+      try stage?.discard()
+      stage = try openStage(in: directory, declared: declared)
+    }
+    guard let stage else { throw StoreError(.openFailed) }
+    let proof = try stage.rewind(to: bytes)
+    try stage.resume(at: proof)
+    return proof
+  }
+
+  private func commit(_ proof: PrefixProof) throws(StoreError) {
+    guard let stage, let directory else { throw StoreError(.openFailed) }
+    let status = try stage.commit(proof, to: directory, as: item.name, replacing: true)
+    let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
+    do throws(Errno) {
+      try stage.forEachBlock { digest in
+        do throws(Errno) { if book.blocks * book.geometry.blockSize < status.size { try book.append(digest) } } catch {}
+      }
+      try stage.removeJournal()
+    } catch {
+      // The file is safe and named; a cache and a journal are not worth failing for.
+    }
+  }
+
+  /// On the loop's thread again.
+  package func finish(cancelled: Bool) {
+    guard let owner else { return }
+    owner.addBacklog(-batch.removeAll(owner.pool))
+    let finished = job
+    if case .close = finished {
+      let tell = afterClose
+      afterClose = nil
+      if case .failed(let error) = outcome {
+        owner.notice(error.sentence)
+        stage = nil
+      }
+      isClosing = false
+      tell?(owner)
+      return
+    }
+    if case .failed(let error) = outcome, !isClosing {
+      end(ClientError(error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace || error.code == .locked))
+    } else if !isClosing || isStoring(finished) {
+      handleOutcome(finished)
+    }
+    submitNext()
+    owner.flush()
+  }
+
+  private func isStoring(_ job: Job) -> Bool {
+    if case .committed = outcome { return true }
+    return false
+  }
+
+  private func handleOutcome(_ finished: Job) {
+    switch outcome {
+    case .opened(let local):
+      negotiation = DownloadNegotiation(local)
+      let (want, flags) = negotiation.want(path: item.remotePath)
+      owner?.send { want.append(to: &$0, stream: stream, flags: flags) }
+      state = .wanted
+    case .proved(let proof):
+      isChecking = false
+      var next = negotiation
+      let action = Result { () throws(SequenceError) in try next.handleExistingProof(proof) }
+      negotiation = next
+      guard case .success = action else { return misplaced() }
+      state = .comparing(proof)
+      owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+    case .chain(let ours):
+      var next = negotiation
+      perform(Result { () throws(SequenceError) in try next.handleChain(theirs, ours: ours) }, next)
+    case .begun(let proof):
+      if case .begin(_, let sendsResume) = finished, sendsResume {
+        owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+      }
+      scheduleCheckpoint()
+    case .damaged(let proof): didFindDamage(proof)
+    case .committed:
+      result.digest = stage?.proof.digest ?? .zero
+      result.isDurable = true
+      succeed(.done)
+    case .none:
+      if case .proveExisting = finished {
+        done = existing?.book.bytes ?? 0
+        owner?.advance(self)
+        submit(finished)
+      } else if let stage {
+        if stage.durable == stage.received { scheduleCheckpoint() }
+        done = stage.received
+        owner?.didProgress(self)
+      }
+    case .failed: break
+    }
+  }
+
+  private func scheduleCheckpoint() {
+    checkpointDue = owner?.loop.now.advanced(byMilliseconds: Self.checkpointMilliseconds)
+  }
+
+  /// A block arrived damaged: everything from its start on is asked for again.
+  private func didFindDamage(_ proof: PrefixProof) {
+    rewinds += 1
+    guard rewinds <= Self.rewindsMax else {
+      return end(
+        ClientError(
+          .downloadFailed, path: item.remotePath,
+          text: [UInt8]("blocks keep arriving damaged; the network or a memory on the way is faulty"),
+          isResumable: true))
+    }
+    dropPieces()
+    dropsPieces = true
+    pendingCommit = nil
+    receiver.handleDamage(blockStart: proof.bytes)
+    owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+  }
+
+  private func dropPieces() {
+    guard let owner else { return }
+    owner.addBacklog(-pieces.removeAll(owner.pool))
+  }
+
+  private var localPath: [UInt8] {
+    item.folder.isEmpty ? item.name : item.folder + [UInt8]("/") + item.name
+  }
+
+  // MARK: Ending
+
+  private func succeed(_ outcome: FileResult.Outcome) {
+    result.outcome = outcome
+    stop()
+    close { [self] in $0.finish(self) }
+  }
+
+  private func restart(_ reason: ClientError) {
+    restarts += 1
+    guard restarts <= Self.restartsMax else { return end(reason) }
+    cancel()
+    close { [self] in $0.restart(self) }
+  }
+
+  private func end(_ error: ClientError) {
+    cancel()
+    close { [self] in $0.fail(self, error) }
+  }
+
+  private func cancel() {
+    owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    stop()
+  }
+
+  private func stop() {
+    isChecking = false
+    if let startedAt, let owner { result.milliseconds = owner.loop.now.milliseconds(since: startedAt) }
+  }
+
+  /// Stores and checkpoints what was received, lets go of the files, then tells the run.
+  private func close(_ tell: @escaping (ClientRun) -> Void) {
+    afterClose = tell
+    guard !isClosing else { return }
+    isClosing = true
+    pendingCommit = nil
+    submitNext()
+  }
+}
+
+extension Boot {
+  fileprivate static let unknown = Boot(
+    id: BootID(bytes: [UInt8](repeating: 0, count: BootID.byteCount)),
+    startedAt: Timestamp(seconds: 0, nanoseconds: 0))
+}

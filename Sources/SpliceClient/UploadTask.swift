@@ -1,0 +1,487 @@
+// One file on its way up: from the offer, over the proof, to the durable receipt.
+
+internal import SpliceBase
+internal import SpliceCore
+internal import SpliceEngine
+internal import SpliceSystem
+internal import SpliceUV
+package import SpliceWire
+
+/// Joins the negotiation (where to go on) with the source (bytes and digests).
+///
+/// Each piece is read into a pooled buffer, hashed there, and sent from there.
+package final class UploadTask: ClientTask, PoolJob {
+  /// What is to be uploaded, and how.
+  package struct Item {
+    package var localPath: [UInt8]
+    package var remotePath: [UInt8]
+    /// As the walk saw it; the file is looked at again when it is opened.
+    package var size: UInt64
+    package var isDirectory: Bool
+    package var policy: OfferPolicy
+
+    package init(
+      localPath: [UInt8], remotePath: [UInt8], size: UInt64, isDirectory: Bool, policy: OfferPolicy
+    ) {
+      self.localPath = localPath
+      self.remotePath = remotePath
+      self.size = size
+      self.isDirectory = isDirectory
+      self.policy = isDirectory ? .directory : policy
+    }
+  }
+
+  private enum Job {
+    case open
+    case prove(bytes: UInt64)
+    case chain([UInt64])
+    /// Name the first `bytes` bytes and get ready to hash on from there.
+    case prime(bytes: UInt64)
+    /// Fill `buffers` from `offset` on.
+    case read(offset: UInt64)
+  }
+
+  private enum Outcome {
+    case none
+    case proved(PrefixProof)
+    case chain([Digest])
+    case primed(PrefixProof)
+    case read([ReadPiece])
+    /// The file is not the one that was offered any more.
+    case changed
+    case failed(StoreError)
+  }
+
+  private struct ReadPiece {
+    let buffer: Buffer
+    let count: Int
+    let offset: UInt64
+    let blockDigest: Digest?
+  }
+
+  /// What the peer may send next.
+  private enum State {
+    case opening
+    case offered
+    case negotiating
+    case sending(next: UInt64)
+    case committing
+    case ended
+  }
+
+  package let item: Item
+  private let uploadID: UploadID
+  private let cache: DigestCache
+  package private(set) var stream: UInt64 = 0
+  package private(set) var result: FileResult
+  package private(set) var done: UInt64 = 0
+  package private(set) var isChecking = false
+  private var owner: ClientRun?
+  private var request: PoolRequest?
+  private var state = State.opening
+  private var negotiation: UploadNegotiation?
+  private var isDetached = false
+  /// What to tell the run when the job that is still running is over.
+  private var afterJob: (() -> Void)?
+  private var startedAt: Instant?
+  /// Attempts that ended because the file changed or a digest did not match, in a row.
+  private var restarts = 0
+  private var rewinds = 0
+
+  private static let restartsMax = 10
+  private static let rewindsMax = 20
+  /// Bytes digested by one job, so that the display moves.
+  private static let proveBudget: UInt64 = 32 << 20
+  private static let buffersPerJob = 4
+
+  // Owned by the job while one runs.
+  private var job = Job.open
+  private var outcome = Outcome.none
+  private var source: Source?
+  private var buffers: [Buffer] = []
+  private let hasher = BlockHasher()
+
+  /// - Parameter owner: names the machine and user, so that a client that comes back is known.
+  package init(_ item: Item, owner: [UInt8], cache: DigestCache) {
+    self.item = item
+    self.cache = cache
+    result = FileResult(path: item.remotePath)
+    result.size = item.size
+    var name = owner
+    for part in [item.localPath, item.remotePath] {
+      name.append(0)
+      name.append(contentsOf: part)
+    }
+    var id: [UInt8] = []
+    BlockHasher.digest(of: name).append(to: &id, count: UploadID.byteCount)
+    uploadID = UploadID(bytes: id)
+  }
+
+  package var isBulk: Bool { item.size > 4 * Limits.blockSize }
+
+  // MARK: From the run
+
+  package func start(_ run: ClientRun, stream: UInt64) {
+    owner = run
+    self.stream = stream
+    if request == nil { request = PoolRequest(run.loop) }
+    if startedAt == nil { startedAt = run.loop.now }
+    result.attempts += 1
+    isDetached = false
+    state = .opening
+    done = 0
+    if item.isDirectory { offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755) } else { submit(.open) }
+  }
+
+  package func detach() {
+    isDetached = true
+    if request?.isInFlight != true { owner?.didDetach(self) }
+  }
+
+  package func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
+    switch header.type {
+    case .have:
+      let have = try Have(body: body)
+      guard case .offered = state, var negotiation else { return misplaced() }
+      state = .negotiating
+      perform(Result { () throws(SequenceError) in try negotiation.handleHave(have) }, negotiation)
+    case .chain:
+      let chain = try Chain(body: body)
+      guard case .negotiating = state, let negotiation else { return misplaced() }
+      theirs = chain.digests
+      submit(.chain(negotiation.probes))
+    case .ack: handle(try Ack(body: body), isRewind: header.flags.contains(.rewind))
+    case .committed: handle(try Committed(body: body))
+    default: misplaced()
+    }
+  }
+
+  private var theirs: [Digest] = []
+
+  private func handle(_ ack: Ack, isRewind: Bool) {
+    guard ack.received <= result.size else { return misplaced() }
+    done = ack.received
+    owner?.didProgress(self)
+    guard isRewind else { return }
+    rewinds += 1
+    guard rewinds <= Self.rewindsMax else {
+      return end(.uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty", resumable: true)
+    }
+    switch state {
+    case .sending, .committing: state = .sending(next: ack.received)
+    case .opening, .offered, .negotiating, .ended: misplaced()
+    }
+  }
+
+  private func handle(_ receipt: Committed) {
+    if item.isDirectory { return succeed(.done) }
+    guard case .committing = state, let source, receipt.proof == source.book.chain.digest,
+      receipt.size == source.size
+    else { return misplaced() }
+    result.digest = receipt.proof
+    result.isDurable = true
+    succeed(.done)
+  }
+
+  package func handle(_ error: ErrorMessage) {
+    let failure = ClientError(
+      error.code, path: item.remotePath, text: describe(error), isResumable: error.code.isTransient)
+    switch error.code {
+    case .digestMismatch: restart(failure)
+    case .locked, .busy, .shuttingDown, .timeout: retryLater(failure)
+    case .superseded:
+      // At the offer: our clock is behind that of an older try. In the middle: a newer run is at work.
+      if case .offered = state { retryLater(failure) } else { end(failure) }
+    default: end(failure)
+    }
+  }
+
+  private func describe(_ error: ErrorMessage) -> [UInt8] {
+    var text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
+    if error.code == .locked {
+      text.append(": it has sent ")
+      text.append(decimal: error.holderReceived)
+      text.append(" bytes and was silent for ")
+      text.append(decimal: error.holderQuietMilliseconds)
+      text.append(" ms")
+    }
+    return text
+  }
+
+  private func misplaced() {
+    end(.malformed, "the server sent a message that does not belong here", resumable: true)
+  }
+
+  // MARK: Negotiating
+
+  private func offer(size: UInt64, modified: Timestamp, mode: UInt32) {
+    guard let owner else { return }
+    negotiation = UploadNegotiation(size: size, policy: item.policy)
+    let offer = Offer(
+      policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID, fence: owner.makeFence(),
+      path: item.remotePath)
+    owner.send { offer.append(to: &$0, stream: stream) }
+    state = .offered
+  }
+
+  private func perform(_ next: Result<UploadNegotiation.Action, SequenceError>, _ changed: UploadNegotiation) {
+    negotiation = changed
+    guard case .success(let action) = next else { return misplaced() }
+    switch action {
+    case .proveSource(let bytes):
+      isChecking = true
+      submit(.prove(bytes: bytes))
+    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    case .resume(let bytes, let forked):
+      result.resumedFrom = bytes
+      if forked { result.salvagedTo = bytes }
+      done = bytes
+      submit(.prime(bytes: bytes))
+    case .alreadyThere:
+      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+      result.isDurable = true
+      if let source, source.book.isComplete { result.digest = source.book.chain.digest }
+      done = result.size
+      succeed(.alreadyThere)
+    }
+  }
+
+  // MARK: Sending
+
+  /// Reads on when there is room.
+  package func produce() -> Bool {
+    guard case .sending(let next) = state, let owner, let request, !request.isInFlight, let source else {
+      return false
+    }
+    if next == source.size {
+      state = .committing
+      let commit = Commit(size: source.size, proof: source.book.chain.digest)
+      owner.send { commit.append(to: &$0, stream: stream) }
+      return true
+    }
+    let wanted = Int(min(UInt64(Self.buffersPerJob), (source.size - next) / UInt64(Limits.bufferSize) + 1))
+    while buffers.count < wanted, let buffer = owner.pool.take() { buffers.append(buffer) }
+    if !buffers.isEmpty { submit(.read(offset: next)) }
+    return false
+  }
+
+  private func queue(_ pieces: [ReadPiece]) {
+    guard let owner, case .sending(let next) = state else { return drop(pieces) }
+    // The peer asked to go back while these were being read.
+    guard pieces.first?.offset == next else { return drop(pieces) }
+    for piece in pieces {
+      let prefix = DataPrefix(
+        stream: stream, offset: piece.offset, count: piece.count, blockDigest: piece.blockDigest)
+      owner.send { prefix.append(to: &$0) }
+      owner.send(Slice(buffer: piece.buffer, range: 0..<piece.count))
+      result.sent += UInt64(piece.count)
+      state = .sending(next: piece.offset + UInt64(piece.count))
+    }
+    owner.advance(self)
+  }
+
+  private func drop(_ pieces: [ReadPiece]) {
+    for piece in pieces { owner?.pool.unpin(piece.buffer) }
+  }
+
+  // MARK: Jobs
+
+  private func submit(_ next: Job) {
+    job = next
+    outcome = .none
+    request?.submit(self)
+  }
+
+  /// On a thread of the pool.
+  package func run() {
+    do throws(StoreError) {
+      outcome = try work()
+    } catch {
+      outcome = .failed(error)
+    }
+  }
+
+  private func work() throws(StoreError) -> Outcome {
+    switch job {
+    case .open:
+      try openSource()
+      return .none
+    case .prove(let bytes):
+      guard let source, try source.extendBook(toCover: bytes, budget: Self.proveBudget) else { return .none }
+      if try source.hasChanged() { return .changed }
+      return .proved(try source.proof(of: bytes))
+    case .chain(let blockCounts):
+      guard let source else { return .none }
+      return .chain(try source.chain(at: blockCounts))
+    case .prime(let bytes):
+      guard let source else { return .none }
+      _ = try source.extendBook(toCover: bytes, budget: .max)
+      return .primed(try source.proof(of: bytes))
+    case .read(let offset): return try read(from: offset)
+    }
+  }
+
+  private func openSource() throws(StoreError) {
+    do throws(Errno) {
+      let folder = try PosixDirectory.open([UInt8]("."), confined: false)
+      let file = try folder.openFile(item.localPath, .read, permissions: 0)
+      let status = try file.status()
+      guard status.kind == .regular else { throw status.kind == .directory ? .isDirectory : .notSupported }
+      // A book in memory is worth keeping as long as the file is the same.
+      if let source, source.status.key == status.key { return }
+      source = Source(file, status, cache.book(status.key, path: item.localPath))
+    } catch {
+      throw StoreError(error, otherwise: .openFailed)
+    }
+  }
+
+  private func read(from start: UInt64) throws(StoreError) -> Outcome {
+    guard let source else { return .none }
+    var pieces: [ReadPiece] = []
+    var offset = start
+    let geometry = source.geometry
+    do throws(Errno) {
+      // After a rewind, or in the middle of a block, the hasher has to catch up first.
+      let blockStart = geometry.blockStart(offset)
+      if hashedTo != offset {
+        hasher.reset()
+        guard try source.file.hash(from: blockStart, to: offset, with: hasher) == offset - blockStart else {
+          return .changed
+        }
+      }
+      for buffer in buffers where offset < source.size {
+        let blockEnd = geometry.blockEnd(offset, fileSize: source.size)
+        let room = UnsafeMutableRawBufferPointer(
+          rebasing: buffer.bytes[..<min(buffer.bytes.count, Int(blockEnd - offset))])
+        guard try source.file.readAll(into: room, at: offset) == room.count else { return .changed }
+        hasher.update(UnsafeRawBufferPointer(room))
+        var digest: Digest?
+        if offset + UInt64(room.count) == blockEnd {
+          digest = hasher.digest()
+          hasher.reset()
+          guard try record(hasherDigest: digest, block: offset / geometry.blockSize, in: source) else { return .changed }
+        }
+        pieces.append(ReadPiece(buffer: buffer, count: room.count, offset: offset, blockDigest: digest))
+        offset += UInt64(room.count)
+      }
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
+    hashedTo = offset
+    if offset == source.size, try source.hasChanged() { return .changed }
+    return .read(pieces)
+  }
+
+  /// Where the hasher stands; a multiple of the block size means: at the beginning of a block.
+  private var hashedTo: UInt64 = 0
+
+  /// Notes a block's digest, or compares it with what an earlier try noted. Returns false when the file
+  /// holds something else now, although its times and size say that it is the same.
+  private func record(hasherDigest: Digest?, block: UInt64, in source: Source) throws(Errno) -> Bool {
+    guard let digest = hasherDigest else { return true }
+    if block == source.book.blocks {
+      try source.book.append(digest)
+      return true
+    }
+    if try source.book.digests(from: block, count: 1).first == digest { return true }
+    try source.book.clear()
+    return false
+  }
+
+  /// On the loop's thread again.
+  package func finish(cancelled: Bool) {
+    let filled = buffers
+    buffers = []
+    var used = 0
+    if case .read(let pieces) = outcome { used = pieces.count }
+    for buffer in filled[used...] { owner?.pool.unpin(buffer) }
+    if isDetached || afterJob != nil {
+      if case .read(let pieces) = outcome { drop(pieces) }
+      let tell = afterJob
+      afterJob = nil
+      if isDetached { owner?.didDetach(self) } else { tell?() }
+      return
+    }
+    switch outcome {
+    case .none: didFinishStep()
+    case .proved(let proof):
+      isChecking = false
+      guard var negotiation else { return }
+      perform(Result { () throws(SequenceError) in try negotiation.handleOwnProof(proof) }, negotiation)
+    case .chain(let ours):
+      guard var negotiation else { return }
+      perform(Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }, negotiation)
+    case .primed(let proof):
+      hashedTo = .max
+      state = .sending(next: proof.bytes)
+      owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+    case .read(let pieces): queue(pieces)
+    case .changed: restart(ClientError(.changed, path: item.localPath, text: [UInt8]("the file keeps changing while it is read"), isResumable: true))
+    case .failed(let error):
+      end(ClientError(error.code, path: item.localPath, text: error.sentence, isResumable: false))
+    }
+    owner?.flush()
+  }
+
+  /// A step of a longer job is done, or the file is open.
+  private func didFinishStep() {
+    guard let source else { return }
+    switch job {
+    case .open:
+      result.size = source.size
+      offer(size: source.size, modified: source.status.modified, mode: source.status.mode)
+    case .prove:
+      done = source.book.bytes
+      owner?.advance(self)
+      submit(job)
+    case .chain, .prime, .read: panic("these jobs have an outcome")
+    }
+  }
+
+  // MARK: Ending
+
+  private func succeed(_ outcome: FileResult.Outcome) {
+    result.outcome = outcome
+    stop()
+    whenIdle { $0.finish(self) }
+  }
+
+  /// Offers the file anew, after what the server holds of it was let go.
+  private func restart(_ reason: ClientError) {
+    restarts += 1
+    guard restarts <= Self.restartsMax else { return end(reason) }
+    cancel()
+    whenIdle { $0.restart(self) }
+  }
+
+  private func retryLater(_ reason: ClientError) {
+    stop()
+    whenIdle { $0.retryLater(self, because: reason) }
+  }
+
+  private func end(_ code: ErrorCode, _ text: StaticString, resumable: Bool) {
+    end(ClientError(code, path: item.remotePath, text: [UInt8](text), isResumable: resumable))
+  }
+
+  private func end(_ error: ClientError) {
+    cancel()
+    whenIdle { $0.fail(self, error) }
+  }
+
+  private func cancel() {
+    owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    stop()
+  }
+
+  /// The run hears of the end when no job is left that could touch the files.
+  private func whenIdle(_ tell: @escaping (ClientRun) -> Void) {
+    guard let owner else { return }
+    if request?.isInFlight == true { afterJob = { tell(owner) } } else { tell(owner) }
+  }
+
+  private func stop() {
+    state = .ended
+    isChecking = false
+    if let startedAt, let owner { result.milliseconds = owner.loop.now.milliseconds(since: startedAt) }
+  }
+}

@@ -1,0 +1,84 @@
+// Received bytes on their way to a stage: in order, in batches that a job of the pool can write at once.
+
+package import SpliceBase
+internal import SpliceCore
+
+/// Slices that wait for the disk. Belongs to the loop's thread.
+///
+/// While one batch is being written the next pieces wait here, so the slower the disk, the larger the
+/// batches.
+package struct PieceQueue {
+  private struct Piece {
+    let slice: Slice
+    /// Set on the last piece of a block.
+    let blockDigest: Digest?
+  }
+
+  private var pieces: [Piece] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { pieces.isEmpty }
+
+  /// Takes over the pin of `slice`.
+  package mutating func append(_ slice: Slice, blockDigest: Digest?) {
+    pieces.append(Piece(slice: slice, blockDigest: blockDigest))
+  }
+
+  /// Moves pieces to `batch`: up to the end of a block, or one job's worth.
+  package mutating func fill(_ batch: inout PieceBatch) {
+    require(batch.slices.isEmpty, "one batch at a time")
+    batch.blockDigest = nil
+    var taken = 0
+    while taken < pieces.count, batch.count < Limits.jobSize, batch.blockDigest == nil {
+      let piece = pieces[taken]
+      batch.slices.append(piece.slice)
+      batch.count += piece.slice.range.count
+      batch.blockDigest = piece.blockDigest
+      taken += 1
+    }
+    pieces.removeFirst(taken)
+  }
+
+  /// Gives back everything. Returns its bytes.
+  package mutating func removeAll(_ pool: BufferPool) -> Int {
+    var count = 0
+    for piece in pieces {
+      count += piece.slice.range.count
+      pool.unpin(piece.slice.buffer)
+    }
+    pieces.removeAll(keepingCapacity: true)
+    return count
+  }
+}
+
+/// What one job writes. Filled and emptied on the loop's thread, stored on a thread of the pool.
+package struct PieceBatch {
+  fileprivate var slices: [Slice] = []
+  fileprivate var blockDigest: Digest?
+  /// Bytes in it.
+  package fileprivate(set) var count = 0
+
+  package init() {}
+
+  /// Hashes the bytes and writes them from where they lie.
+  package func store(in stage: Stage) throws(StoreError) -> Stage.OnAppend {
+    let result: Result<Stage.OnAppend, StoreError> = withUnsafeTemporaryAllocation(
+      of: UnsafeRawBufferPointer.self, capacity: slices.count
+    ) { list in
+      for (index, slice) in slices.enumerated() { list.initializeElement(at: index, to: slice.bytes) }
+      do throws(StoreError) {
+        return .success(try stage.append(UnsafeBufferPointer(list), blockDigest: blockDigest))
+      } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+
+  /// Gives the buffers back. Returns the bytes.
+  package mutating func removeAll(_ pool: BufferPool) -> Int {
+    for slice in slices { pool.unpin(slice.buffer) }
+    slices.removeAll(keepingCapacity: true)
+    defer { count = 0 }
+    return count
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client that does not speak the protocol: sends any bytes, and sees what the daemon does about it.
+
+import Glibc
+
+/// One TCP connection with nothing on top of it.
+final class RawPeer {
+  private let descriptor: Int32
+
+  init(to port: Int) throws { descriptor = try Sockets.connected(to: port) }
+
+  deinit { close(descriptor) }
+
+  /// Sends what the daemon still takes; a daemon that has closed already is no error.
+  func send(_ bytes: [UInt8]) {
+    var done = 0
+    while done < bytes.count {
+      let step = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + done, $0.count - done, 0) }
+      if step <= 0 { return }
+      done += step
+    }
+  }
+
+  /// Everything that the daemon says until it closes; nil when it has not closed within the time.
+  func readUntilClosed(within seconds: Double) -> [UInt8]? {
+    let deadline = Deadline(seconds: seconds)
+    var heard: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while !deadline.hasPassed {
+      var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&interest, 1, 50) > 0 else { continue }
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count <= 0 { return heard }
+      heard += buffer[..<count]
+    }
+    return nil
+  }
+}
