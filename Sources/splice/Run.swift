@@ -3,11 +3,14 @@
 internal import SpliceBase
 internal import SpliceClient
 internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
 
 /// - Parameter arguments: the program's name first.
 func runProgram(_ arguments: [[UInt8]]) -> ExitStatus {
   // Before the first write: a closed pipe must be an error that is handled, not the end in mid-transfer.
   Process.ignoreBrokenPipe()
+  _ = Process.raiseDescriptorLimit()
   let command: Command
   do throws(UsageError) {
     command = try Command(Array(arguments.dropFirst()))
@@ -33,19 +36,111 @@ private func printText(_ text: StaticString) -> ExitStatus {
   return output.hasFailed ? .failed : .done
 }
 
-func runPut(_ command: PutCommand) -> ExitStatus { runNothing() }
+/// Runs tasks against the server of `endpoint` until all have ended.
+private func run(
+  _ endpoint: Endpoint, retrySeconds: UInt32, _ source: any TaskSource, _ reporter: RunReporter
+) -> ExitStatus {
+  do throws(UVError) {
+    let run = try ClientRun(
+      host: endpoint.host, port: endpoint.port, retrySeconds: UInt64(retrySeconds), source: source,
+      observer: reporter)
+    try run.run()
+    let status = reporter.finish()
+    return run.isInterrupted ? .interrupted : status
+  } catch {
+    var text = [UInt8]("cannot start an event loop: ")
+    error.describe(into: &text)
+    reporter.fail(ClientError(.cannotConnect, path: [], text: text, isResumable: false))
+    return reporter.finish()
+  }
+}
 
-func runGet(_ command: GetCommand) -> ExitStatus { runNothing() }
+func runPut(_ command: PutCommand) -> ExitStatus {
+  let reporter = RunReporter(command.report, direction: .sending)
+  let policy: OfferPolicy =
+    switch command.existing {
+    case .replace: .replace
+    case .keep: .ifAbsent
+    case .refuse: .create
+    }
+  let tree = LocalTree(
+    operands: command.operands, destination: command.destination, isRecursive: command.isRecursive,
+    observer: reporter)
+  let source = UploadSource(tree, to: command.destination, policy: policy, DigestCache(path: command.cache.folder))
+  return run(command.destination, retrySeconds: command.retrySeconds, source, reporter)
+}
 
-func runList(_ command: ListCommand) -> ExitStatus { runNothing() }
+func runGet(_ command: GetCommand) -> ExitStatus {
+  let reporter = RunReporter(command.report, direction: .receiving)
+  let isFolder = command.local.map(LocalNames.isFolder) ?? false
+  let source = DownloadSource(
+    isRecursive: command.isRecursive, DigestCache(path: CacheChoice.standard.folder))
+  for remote in command.sources {
+    source.add(remote.path, localPath: LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder))
+  }
+  return run(command.sources[0], retrySeconds: command.retrySeconds, source, reporter)
+}
 
-func runStat(_ command: StatCommand) -> ExitStatus { runNothing() }
+/// Asks one question about each target and prints the answers in order as they come.
+private func ask(
+  _ type: FrameType, _ targets: [Endpoint], _ show: @escaping (RequestTask.Answer, Endpoint, RunReporter) -> Void
+) -> ExitStatus {
+  let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
+  let source = RequestSource()
+  for target in targets {
+    source.add(
+      RequestTask(type, path: target.path.bytes) { answer in
+        if case .failed(let error) = answer { reporter.fail(error) } else { show(answer, target, reporter) }
+      })
+  }
+  return run(targets[0], retrySeconds: 0, source, reporter)
+}
 
-func runRemove(_ command: RemoveCommand) -> ExitStatus { runNothing() }
+/// Escaped on a terminal, exact in a pipe.
+private var nameStyle: NameStyle { Terminal.isTerminal(1) ? .visible : .exact }
 
-func runVerify(_ command: VerifyCommand) -> ExitStatus { runNothing() }
+func runList(_ command: ListCommand) -> ExitStatus {
+  let output = ResultOutput()
+  let status = ask(.list, [command.folder]) { answer, _, _ in
+    guard case .listing(let entries) = answer else { return }
+    for entry in entries.sorted(by: ListEntry.isOrdered) {
+      output.write(command.format == .json ? entry.jsonLine : command.isLong ? entry.longLine(nameStyle) : entry.shortLine(nameStyle))
+    }
+  }
+  return output.hasFailed ? .failed : status
+}
 
-private func runNothing() -> ExitStatus {
-  ErrorLine.write(path: [], [UInt8]("this build has no client engine yet"))
-  return .failed
+func runStat(_ command: StatCommand) -> ExitStatus {
+  let output = ResultOutput()
+  let status = ask(.stat, [command.target]) { answer, target, _ in
+    guard case .information(let information) = answer else { return }
+    let path = target.path.bytes
+    output.write(
+      command.format == .json ? information.jsonLine(path: path) : information.textLines(path: path, nameStyle))
+  }
+  return output.hasFailed ? .failed : status
+}
+
+func runVerify(_ command: VerifyCommand) -> ExitStatus {
+  let output = ResultOutput()
+  let status = ask(.verify, command.targets) { answer, target, reporter in
+    guard case .verification(let verification) = answer else { return }
+    let path = target.path.bytes
+    output.write(
+      command.format == .json ? verification.jsonLine(path: path) : verification.textLine(path: path))
+    if verification.state == .damaged {
+      var text = [UInt8]("the stored file differs from its record from byte ")
+      text.append(decimal: verification.damagedFrom)
+      text.append(" on; send it again")
+      reporter.fail(ClientError(.digestMismatch, path: path, text: text, isResumable: false))
+    }
+  }
+  return output.hasFailed ? .failed : status
+}
+
+func runRemove(_ command: RemoveCommand) -> ExitStatus {
+  let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
+  let source = RemoveSource(isRecursive: command.isRecursive, reporter)
+  for target in command.targets { source.add(target.path.bytes) }
+  return run(command.targets[0], retrySeconds: 0, source, reporter)
 }

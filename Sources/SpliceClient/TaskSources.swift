@@ -1,0 +1,189 @@
+// What each command does, as a source of tasks.
+
+internal import SpliceBase
+internal import SpliceSystem
+package import SpliceWire
+
+/// `put`: an upload for each file of a walk.
+package final class UploadSource: TaskSource {
+  private let tree: LocalTree
+  private let policy: OfferPolicy
+  private let cache: DigestCache
+  private let owner: [UInt8]
+
+  package init(_ tree: LocalTree, to destination: Endpoint, policy: OfferPolicy, _ cache: DigestCache) {
+    self.tree = tree
+    self.policy = policy
+    self.cache = cache
+    var owner = Host.id()
+    owner.append(integer: Process.userID)
+    owner.append(contentsOf: destination.host)
+    owner.append(integer: destination.port)
+    self.owner = owner
+  }
+
+  package func nextTask() throws(ClientError) -> (any ClientTask)? {
+    guard let item = try tree.next() else { return nil }
+    return UploadTask(
+      UploadTask.Item(
+        localPath: item.localPath, remotePath: item.remotePath, size: item.status.size,
+        isDirectory: item.isDirectory, policy: policy), owner: owner, cache: cache)
+  }
+}
+
+/// `get`: a download for each file, and a listing for each folder, which brings more of both.
+package final class DownloadSource: TaskSource {
+  private enum Wanted {
+    case file(DownloadTask.Item)
+    /// Asked what it is first.
+    case unknown(WirePath, localPath: [UInt8])
+    case folder(WirePath, localPath: [UInt8])
+    case failure(ClientError)
+  }
+
+  private let isRecursive: Bool
+  private let cache: DigestCache
+  /// Files go first, so that what was found is fetched before more is looked for.
+  private var files: [Wanted] = []
+  private var folders: [Wanted] = []
+
+  package init(isRecursive: Bool, _ cache: DigestCache) {
+    self.isRecursive = isRecursive
+    self.cache = cache
+  }
+
+  package func add(_ path: WirePath, localPath: [UInt8]) {
+    if isRecursive || path.isRoot {
+      folders.append(.unknown(path, localPath: localPath))
+    } else {
+      files.append(.file(Self.item(path, localPath, size: nil)))
+    }
+  }
+
+  package func nextTask() throws(ClientError) -> (any ClientTask)? {
+    guard let next = files.popLast() ?? folders.popLast() else { return nil }
+    switch next {
+    case .failure(let error): throw error
+    case .file(let item): return DownloadTask(item, cache: cache)
+    case .unknown(let path, let localPath):
+      return RequestTask(.stat, path: path.bytes) { [self] in didLearn($0, path, localPath) }
+    case .folder(let path, let localPath):
+      return RequestTask(.list, path: path.bytes) { [self] in didList($0, path, localPath) }
+    }
+  }
+
+  private func didLearn(_ answer: RequestTask.Answer, _ path: WirePath, _ localPath: [UInt8]) {
+    switch answer {
+    case .information(let information) where information.kind == .directory:
+      if isRecursive {
+        folders.append(.folder(path, localPath: localPath))
+      } else {
+        files.append(.failure(ClientError(.isDirectory, path: path.bytes, "is a directory (use -r)")))
+      }
+    case .information(let information):
+      files.append(.file(Self.item(path, localPath, size: information.size)))
+    case .failed(let error): files.append(.failure(error))
+    case .listing, .removed, .verification: break
+    }
+  }
+
+  private func didList(_ answer: RequestTask.Answer, _ path: WirePath, _ localPath: [UInt8]) {
+    switch answer {
+    case .listing(let entries):
+      if let error = makeFolder(localPath) { return files.append(.failure(error)) }
+      for entry in entries {
+        guard let child = WirePath(LocalNames.join(path.bytes, entry.name)) else { continue }
+        let local = LocalNames.join(localPath, entry.name)
+        switch entry.kind {
+        case .file: files.append(.file(Self.item(child, local, size: entry.size)))
+        case .directory: folders.append(.folder(child, localPath: local))
+        case .other, .invalid: break
+        }
+      }
+    case .failed(let error): files.append(.failure(error))
+    case .information, .removed, .verification: break
+    }
+  }
+
+  private func makeFolder(_ path: [UInt8]) -> ClientError? {
+    do throws(Errno) {
+      let base = try PosixDirectory.open([UInt8](path.first == UInt8(ascii: "/") ? "/" : "."), confined: false)
+      _ = try base.makePath(Array(path.drop { $0 == UInt8(ascii: "/") }), permissions: 0o755)
+      return nil
+    } catch { return ClientError(failed: "cannot make the folder", path: path, errno: error) }
+  }
+
+  private static func item(_ remote: WirePath, _ localPath: [UInt8], size: UInt64?) -> DownloadTask.Item {
+    let slash = localPath.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { $0 == 0 ? [UInt8]("/") : Array(localPath[..<$0]) } ?? []
+    return DownloadTask.Item(
+      remotePath: remote.bytes, folder: folder, name: Array(localPath[(slash.map { $0 + 1 } ?? 0)...]), size: size)
+  }
+}
+
+/// A fixed list of questions.
+package final class RequestSource: TaskSource {
+  private var tasks: [RequestTask] = []
+
+  package init() {}
+
+  package func add(_ task: RequestTask) { tasks.append(task) }
+
+  package func nextTask() throws(ClientError) -> (any ClientTask)? {
+    tasks.isEmpty ? nil : tasks.removeFirst()
+  }
+}
+
+/// `rm`: a REMOVE for each path; with `isRecursive` what is in a folder goes before the folder.
+package final class RemoveSource: TaskSource {
+  private enum Step {
+    case look([UInt8])
+    case list([UInt8])
+    case remove([UInt8])
+    case failure(ClientError)
+  }
+
+  private let isRecursive: Bool
+  /// A stack: a folder lies below everything that is in it.
+  private var steps: [Step] = []
+  /// A folder may only go when the answers for all before it have come.
+  private var isWaiting = false
+
+  package init(isRecursive: Bool, _ observer: any ClientObserver) { self.isRecursive = isRecursive }
+
+  package func add(_ path: [UInt8]) { steps.insert(isRecursive ? .look(path) : .remove(path), at: 0) }
+
+  package func nextTask() throws(ClientError) -> (any ClientTask)? {
+    guard !isWaiting, let step = steps.popLast() else { return nil }
+    switch step {
+    case .failure(let error): throw error
+    case .look(let path): return request(.stat, path)
+    case .list(let path): return request(.list, path)
+    case .remove(let path): return request(.remove, path)
+    }
+  }
+
+  private func request(_ type: FrameType, _ path: [UInt8]) -> RequestTask {
+    isWaiting = true
+    return RequestTask(type, path: path) { [self] answer in
+      isWaiting = false
+      switch answer {
+      case .information(let information):
+        steps.append(.remove(path))
+        if information.kind == .directory { steps.append(.list(path)) }
+      case .listing(let entries):
+        for entry in entries {
+          let child = LocalNames.join(path, entry.name)
+          if entry.kind == .directory {
+            steps.append(.remove(child))
+            steps.append(.list(child))
+          } else {
+            steps.append(.remove(child))
+          }
+        }
+      case .removed, .verification: break
+      case .failed(let error): steps.append(.failure(error))
+      }
+    }
+  }
+}
