@@ -38,6 +38,13 @@ let package = Package(
     .executableTarget(
       name: "splice",
       dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceUV", "SpliceClient"]),
+
+    .testTarget(name: "SpliceSystemTests", dependencies: ["SpliceBase", "SpliceSystem"]),
+    .testTarget(name: "SpliceUVTests", dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV"]),
+    .testTarget(
+      name: "SpliceClientTests",
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice"]),
+    .testTarget(name: "BlackBoxTests"),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu11

@@ -100,6 +100,13 @@ package final class ClientRun: LinkOwner {
 
   package func flush() { link?.flush() }
 
+  /// The id for the stream that a task opens with its next message. Ids rise in the order in which streams
+  /// are opened, so a task must not ask before it has opened its file.
+  package func makeStream() -> UInt64 {
+    defer { nextStream += 1 }
+    return nextStream
+  }
+
   /// A number that is higher than any before, for the next offer.
   package func makeFence() -> UInt64 {
     fence += 1
@@ -204,9 +211,7 @@ package final class ClientRun: LinkOwner {
     }
     while isReady, active.count < streamsMax, let task = nextTask() {
       active.append(task)
-      let stream = nextStream
-      nextStream += 1
-      task.start(self, stream: stream)
+      task.start(self)
     }
     if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }
     link?.flush()

@@ -9,7 +9,7 @@ package import SpliceWire
 ///
 /// Belongs to the loop's thread; its jobs run on the pool, one at a time.
 package protocol ClientTask: AnyObject {
-  /// The stream of the current attempt.
+  /// The stream of the current attempt; 0 before its first message.
   var stream: UInt64 { get }
   /// Large enough that many of them at a time would only slow each other down.
   var isBulk: Bool { get }
@@ -19,7 +19,7 @@ package protocol ClientTask: AnyObject {
   var isChecking: Bool { get }
 
   /// A connection is ready. Called only when no job is running.
-  func start(_ run: ClientRun, stream: UInt64)
+  func start(_ run: ClientRun)
   func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError)
   func handle(_ error: ErrorMessage)
   /// Returns false when the bytes that follow are not wanted.

@@ -114,9 +114,9 @@ package final class DownloadTask: ClientTask, PoolJob {
 
   // MARK: From the run
 
-  package func start(_ run: ClientRun, stream: UInt64) {
+  package func start(_ run: ClientRun) {
     owner = run
-    self.stream = stream
+    stream = 0
     if request == nil { request = PoolRequest(run.loop) }
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
@@ -425,6 +425,7 @@ package final class DownloadTask: ClientTask, PoolJob {
     switch outcome {
     case .opened(let local):
       negotiation = DownloadNegotiation(local)
+      stream = owner?.makeStream() ?? 0
       let (want, flags) = negotiation.want(path: item.remotePath)
       owner?.send { want.append(to: &$0, stream: stream, flags: flags) }
       state = .wanted
@@ -514,7 +515,9 @@ package final class DownloadTask: ClientTask, PoolJob {
   }
 
   private func cancel() {
-    owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    if stream > 0 {
+      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    }
     stop()
   }
 

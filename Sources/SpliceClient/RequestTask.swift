@@ -37,9 +37,9 @@ package final class RequestTask: ClientTask {
     result = FileResult(path: [])
   }
 
-  package func start(_ run: ClientRun, stream: UInt64) {
+  package func start(_ run: ClientRun) {
     owner = run
-    self.stream = stream
+    stream = run.makeStream()
     entries = []
     attempts += 1
     run.send { PathRequest(path: path).append(to: &$0, type: type, stream: stream) }

@@ -121,9 +121,9 @@ package final class UploadTask: ClientTask, PoolJob {
 
   // MARK: From the run
 
-  package func start(_ run: ClientRun, stream: UInt64) {
+  package func start(_ run: ClientRun) {
     owner = run
-    self.stream = stream
+    stream = 0
     if request == nil { request = PoolRequest(run.loop) }
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
@@ -216,6 +216,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   private func offer(size: UInt64, modified: Timestamp, mode: UInt32) {
     guard let owner else { return }
+    stream = owner.makeStream()
     negotiation = UploadNegotiation(size: size, policy: item.policy)
     let offer = Offer(
       policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID, fence: owner.makeFence(),
@@ -469,7 +470,9 @@ package final class UploadTask: ClientTask, PoolJob {
   }
 
   private func cancel() {
-    owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    if stream > 0 {
+      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+    }
     stop()
   }
 
