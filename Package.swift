@@ -39,6 +39,9 @@ let package = Package(
       name: "splice",
       dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceUV", "SpliceClient"]),
 
+    .testTarget(name: "SpliceBaseTests", dependencies: ["SpliceBase"]),
+    .testTarget(name: "SpliceWireTests", dependencies: ["SpliceBase", "SpliceWire"]),
+    .testTarget(name: "SpliceCoreTests", dependencies: ["SpliceBase", "SpliceWire", "SpliceCore"]),
     .testTarget(name: "SpliceSystemTests", dependencies: ["SpliceBase", "SpliceSystem"]),
     .testTarget(name: "SpliceUVTests", dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV"]),
     .testTarget(

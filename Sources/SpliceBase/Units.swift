@@ -4,7 +4,7 @@
 /// nil for anything else or above 2^63.
 package func parseSize(_ text: [UInt8]) -> UInt64? {
   let digits = text.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
-  guard let number = parseDecimal(digits) else { return nil }
+  guard let number = parseDecimal(digits), number <= 1 << 63 else { return nil }
   let unit = Array(text[digits.count...])
   guard let letter = unit.first else { return number }
   let exponent: Int

@@ -14,7 +14,7 @@ package struct BlockGeometry: Equatable, Sendable {
   /// 1 MiB, doubled until the file has at most 2^20 blocks.
   package init(fileSize: UInt64) {
     var size = Limits.blockSize
-    while fileSize / size > Limits.blockCountMax { size *= 2 }
+    while fileSize > 0, (fileSize - 1) / size >= Limits.blockCountMax { size *= 2 }
     blockSize = size
   }
 
@@ -29,6 +29,7 @@ package struct BlockGeometry: Equatable, Sendable {
 
   /// Where the block that contains `offset` ends in a file of `size` bytes.
   package func blockEnd(_ offset: UInt64, fileSize: UInt64) -> UInt64 {
-    min(blockStart(offset) + blockSize, fileSize)
+    let (end, overflow) = blockStart(offset).addingReportingOverflow(blockSize)
+    return overflow ? fileSize : min(end, fileSize)
   }
 }

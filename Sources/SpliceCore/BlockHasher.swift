@@ -22,6 +22,8 @@ package final class BlockHasher {
   }
 
   package func update(_ bytes: UnsafeRawBufferPointer) {
+    // libxxhash 0.8.0 refuses the null pointer of an empty buffer.
+    if bytes.isEmpty { return }
     require(XXH3_128bits_update(state, bytes.baseAddress, bytes.count) == XXH_OK, "bytes can be hashed")
   }
 

@@ -55,7 +55,8 @@ package struct DownloadNegotiation: Equatable {
     guard give.blockSize == geometry.blockSize else { throw .outOfRange(give.blockSize) }
     switch local {
     case .nothing:
-      return decide(.receive(from: 0, forked: false))
+      // Without a proved prefix the server waits for RESUME, also when the prefix is empty.
+      return decide(give.proved ? .receive(from: 0, forked: false) : .resume(bytes: 0, forked: false))
     case .complete(let size):
       if size == give.size {
         state = .provingExisting
@@ -65,6 +66,8 @@ package struct DownloadNegotiation: Equatable {
     case .partial(let proof, let ours):
       if give.proved {
         guard proof.bytes <= give.size else { throw .outOfRange(proof.bytes) }
+        // Digests over other blocks prove nothing.
+        guard ours == geometry || proof.bytes == 0 else { throw .outOfRange(give.blockSize) }
         return decide(.receive(from: proof.bytes, forked: false))
       }
       if ours != geometry { return decide(.resume(bytes: 0, forked: true)) }

@@ -90,8 +90,18 @@ package struct TransferReceiver: Equatable {
   }
 
   /// A block did not match its digest: everything from its start is asked for again.
-  package mutating func handleDamage(blockStart: UInt64) {
+  ///
+  /// Returns false, and changes nothing, when it is asked for already: by a rewind to the same or an
+  /// earlier block, since which nothing of this block was taken.
+  @discardableResult
+  package mutating func handleDamage(blockStart: UInt64) -> Bool {
+    switch state {
+    case .receiving(let next) where blockStart < next, .rewinding(let next) where blockStart < next: break
+    case .committing: break
+    case .opening, .offered, .receiving, .rewinding: return false
+    }
     state = .rewinding(to: blockStart)
+    return true
   }
 
   package mutating func handleCommit(_ commit: Commit) throws(SequenceError) {

@@ -101,8 +101,9 @@ extension ErrorMessage: Message {
     output.append(integer: retryAfterSeconds)
     output.append(integer: holderReceived)
     output.append(integer: holderQuietMilliseconds)
-    output.append(lengthPrefixed: path)
-    output.append(lengthPrefixed: text.count > Limits.errorTextMax ? Array(text[..<Limits.errorTextMax]) : text)
+    // A refusal repeats the path that it was sent, however long: it still has to fit its frame.
+    output.append(lengthPrefixed: Array(path.prefix(Limits.pathMax)))
+    output.append(lengthPrefixed: Array(text.prefix(Limits.errorTextMax)))
   }
 
   package init(fields reader: inout ByteReader) throws(FieldError) {

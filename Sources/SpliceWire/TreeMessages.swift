@@ -77,7 +77,7 @@ package struct Listing: Message, Sendable {
     } catch { throw .truncated }
     for entry in entries {
       guard entry.kind != .invalid, entry.modified.nanoseconds < 1_000_000_000,
-        WirePath(entry.name)?.parent.isEmpty == true
+        WirePath.isComponent(entry.name)
       else { throw .badValue }
     }
   }

@@ -82,7 +82,7 @@ package struct Offer: Message, Sendable {
       fence = try reader.integer()
       path = try reader.lengthPrefixed()
     } catch { throw .truncated }
-    guard policy != .invalid else { throw .badValue }
+    guard policy != .invalid, mode <= 0o7777 else { throw .badValue }
     guard modified.nanoseconds < 1_000_000_000 else { throw .badValue }
   }
 }

@@ -21,12 +21,17 @@ package struct WirePath: Equatable, Sendable {
     var isFirst = true
     for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
       let name = [UInt8](component)
-      guard !name.isEmpty, name.count <= Limits.nameMax, !name.contains(0) else { return nil }
-      if name == "." || name == ".." { return nil }
+      guard Self.isComponent(name) else { return nil }
       if isFirst && name == Self.reservedName { return nil }
       isFirst = false
     }
     self.bytes = bytes
+  }
+
+  /// True for one name of a path: 1 to 255 bytes without NUL and slash, neither `.` nor `..`.
+  package static func isComponent(_ name: [UInt8]) -> Bool {
+    guard !name.isEmpty, name.count <= Limits.nameMax, !name.contains(0) else { return false }
+    return !name.contains(UInt8(ascii: "/")) && !(name == "." || name == "..")
   }
 
   package var isRoot: Bool { bytes.isEmpty }

@@ -1,0 +1,286 @@
+// Both ends of an upload, played against each other without a socket or a disk.
+
+import SpliceBase
+import SpliceCore
+import SpliceWire
+import Testing
+
+/// What the server has under the offered path before the upload.
+private enum Stored {
+  case nothing
+  case partial(FakeFile)
+  case complete(FakeFile)
+}
+
+/// One upload: the client's negotiation, the server's machine, and the frames between them.
+private struct UploadPair {
+  let source: FakeFile
+  var client: UploadNegotiation
+  var server: TransferReceiver
+  /// What the server has written.
+  var stage = FakeFile(blocks: 0)
+  var rounds = 0
+  var sent: UInt64 = 0
+  var resumedFrom: UInt64?
+  var forked: Bool?
+  var alreadyThere = false
+
+  /// Blocks that are damaged on the way, each as often as it is named.
+  var damage: [UInt64] = []
+  /// Frames that arrive after a damaged one before the damage is noticed.
+  var lag = 0
+  /// Bytes in one frame, at most.
+  var frame = FakeFile.blockSize
+
+  init(_ source: FakeFile, policy: OfferPolicy = .replace) {
+    self.source = source
+    client = UploadNegotiation(size: source.size, policy: policy)
+    server = TransferReceiver(size: source.size, geometry: source.geometry)
+  }
+
+  mutating func run(_ stored: Stored) throws {
+    let held: FakeFile
+    let state: HaveState
+    switch stored {
+    case .nothing: (held, state) = (FakeFile(blocks: 0), .nothing)
+    case .partial(let file): (held, state) = (file, .partial)
+    case .complete(let file): (held, state) = (file, .complete)
+    }
+    if state != .complete { stage = held }
+    server.handleOpened(held: stage.size)
+    let have = Have(
+      state: state, blockSize: FakeFile.blockSize, bytes: held.size, proof: held.proof.digest, freeSpace: 0)
+    var action = try client.handleHave(have)
+    while true {
+      switch action {
+      case .proveSource(let bytes): action = try client.handleOwnProof(source.proof(bytes: bytes))
+      case .probe(let counts):
+        rounds += 1
+        if rounds > 20 { throw Stuck(description: "no end after 20 probes") }
+        #expect(client.probes == counts)
+        try server.handleProbe()
+        action = try client.handleChain(stage.chain(counts), ours: source.chain(counts))
+      case .resume(let bytes, let forked):
+        self.forked = forked
+        return try send(from: bytes)
+      case .alreadyThere:
+        alreadyThere = true
+        return
+      }
+    }
+  }
+
+  private mutating func send(from start: UInt64) throws {
+    resumedFrom = start
+    try server.handleResume(from: start)
+    guard AgreedPrefix(ours: stage.proof(bytes: start), theirs: source.proof(bytes: start)) != nil else {
+      throw Stuck(description: "the client resumes at \(start), after a prefix that is not common")
+    }
+    stage.truncate(to: start)
+    var next = start
+    var turns = 0
+    while !server.isCommitting {
+      turns += 1
+      if turns > 20 { throw Stuck(description: "no end after 20 rewinds") }
+      // The client sends all it has, and its COMMIT, before it hears anything.
+      var frames: [DataPrefix] = []
+      while next < source.size {
+        frames.append(.next(of: source, from: next, part: frame))
+        next += UInt64(frames[frames.count - 1].count)
+      }
+      sent += frames.reduce(0) { $0 + UInt64($1.count) }
+      let rewind = try receive(frames)
+      try server.handleCommit(Commit(size: source.size, proof: source.proof.digest))
+      guard let rewind else { continue }
+      // Damage in the last frames is noticed when the COMMIT is there already.
+      if server.isCommitting, !server.handleDamage(blockStart: rewind) {
+        throw Stuck(description: "damage before a commit is passed over")
+      }
+      next = rewind
+      stage.truncate(to: rewind)
+    }
+    #expect(stage == source)
+  }
+
+  /// Takes the frames in order. Returns where to begin again when one was damaged.
+  private mutating func receive(_ frames: [DataPrefix]) throws -> UInt64? {
+    var noticed: UInt64?
+    var waiting: (blockStart: UInt64, frames: Int)?
+    for prefix in frames {
+      if let damaged = waiting {
+        waiting = (damaged.blockStart, damaged.frames - 1)
+        if damaged.frames == 0 {
+          #expect(server.handleDamage(blockStart: damaged.blockStart) == true)
+          noticed = damaged.blockStart
+          waiting = nil
+        }
+      }
+      let answer = try server.handleData(prefix)
+      #expect((answer == .discard) == (noticed != nil), "only what follows a rewind is discarded")
+      guard answer == .store else { continue }
+      guard stage.append(UInt64(prefix.count), of: source) else {
+        throw Stuck(description: "bytes are appended to a piece of another block")
+      }
+      let block = prefix.offset / FakeFile.blockSize
+      if prefix.blockDigest != nil, waiting == nil, let index = damage.firstIndex(of: block) {
+        damage.remove(at: index)
+        waiting = (block * FakeFile.blockSize, lag)
+      }
+    }
+    if let damaged = waiting, damaged.frames == 0 || lag % 2 == 0 {
+      #expect(server.handleDamage(blockStart: damaged.blockStart) == true)
+      noticed = damaged.blockStart
+    } else if let damaged = waiting {
+      noticed = damaged.blockStart
+    }
+    return noticed
+  }
+}
+
+@Suite("Upload, both ends") struct UploadPairTests {
+  /// The plain case at every small size.
+  @Test("A new file is sent once and whole", arguments: 0...5, [0, 1, 1 << 19])
+  func newFile(blocks: Int, tail: Int) throws {
+    let source = FakeFile(blocks: blocks, tail: UInt64(tail))
+    var pair = UploadPair(source)
+    try pair.run(.nothing)
+    #expect(pair.resumedFrom == 0 && pair.forked == false && pair.sent == source.size && pair.rounds == 0)
+  }
+
+  /// No byte of an equal prefix is sent again, also when it ends inside a block.
+  @Test("An upload continues at the very byte where the last one broke")
+  func equalPrefix() throws {
+    for blocks in 0...6 {
+      for tail: UInt64 in [0, 1, 777] {
+        let source = FakeFile(blocks: blocks, tail: tail)
+        var lengths: Set<UInt64> = [source.size]
+        for block in 0..<UInt64(blocks) {
+          lengths.formUnion([0, 1, FakeFile.blockSize - 1].map { block * FakeFile.blockSize + $0 })
+        }
+        for bytes in lengths {
+          var held = source
+          held.truncate(to: bytes)
+          var pair = UploadPair(source)
+          try pair.run(.partial(held))
+          #expect(pair.resumedFrom == bytes && pair.forked == false, "\(bytes) of \(source.size)")
+          #expect(pair.sent == source.size - bytes && pair.rounds == 0)
+        }
+      }
+    }
+  }
+
+  /// The salvage: up to the fork nothing is sent again, and nothing wrong is kept.
+  @Test("A partial that differs from any block on is kept up to that block")
+  func forkAtEveryBlock() throws {
+    for blocks in 1...12 {
+      let source = FakeFile(blocks: blocks, tail: 9)
+      for heldBlocks in 1...blocks {
+        for heldTail: UInt64 in [0, 5] {
+          for fork in 0..<heldBlocks {
+            var pair = UploadPair(source)
+            try pair.run(.partial(FakeFile(blocks: heldBlocks, tail: heldTail, fork: fork)))
+            let common = UInt64(fork) * FakeFile.blockSize
+            #expect(pair.resumedFrom == common && pair.forked == true)
+            #expect(pair.sent == source.size - common && pair.rounds == 1)
+          }
+        }
+      }
+    }
+  }
+
+  /// More blocks than one PROBE has room for.
+  @Test("A fork among 130 blocks is found in two rounds", arguments: [0, 1, 64, 65, 128, 129])
+  func forkInALargerFile(fork: Int) throws {
+    var pair = UploadPair(FakeFile(blocks: 130, tail: 1))
+    try pair.run(.partial(FakeFile(blocks: 130, fork: fork)))
+    #expect(pair.resumedFrom == UInt64(fork) << 20 && pair.rounds <= 2)
+  }
+
+  /// All whole blocks agree and only the piece behind them does not.
+  @Test("A partial whose last piece differs is kept up to that piece", arguments: 0...5)
+  func tailMismatch(blocks: Int) throws {
+    let source = FakeFile(blocks: 6)
+    var pair = UploadPair(source)
+    try pair.run(.partial(FakeFile(blocks: blocks, tail: 100, fork: blocks)))
+    #expect(pair.resumedFrom == UInt64(blocks) << 20 && pair.forked == true)
+  }
+
+  /// The source shrank since the last try: its whole blocks are common, its end is not.
+  @Test("A source shorter than the partial keeps the blocks that it still has")
+  func sourceShorterThanPartial() throws {
+    for blocks in 0...5 {
+      for tail: UInt64 in [0, 3] {
+        let source = FakeFile(blocks: blocks, tail: tail)
+        for more in 1...3 {
+          for fork in 0...(blocks + more) {
+            var pair = UploadPair(source)
+            let held = FakeFile(blocks: blocks + more, tail: 1, fork: fork)
+            try pair.run(.partial(held))
+            #expect(pair.resumedFrom == source.commonBlocks(with: held) << 20 && pair.forked == true)
+          }
+        }
+      }
+    }
+  }
+
+  /// A log that grew: what was sent before it grew is not sent again.
+  @Test("A source that grew since the last try is continued")
+  func sourceGrew() throws {
+    for heldBlocks in 0...4 {
+      let held = FakeFile(blocks: heldBlocks)
+      var pair = UploadPair(FakeFile(blocks: heldBlocks + 3, tail: 1))
+      try pair.run(heldBlocks == 0 ? .nothing : .partial(held))
+      #expect(pair.resumedFrom == held.size && pair.forked == false)
+    }
+  }
+
+  /// The promise that an identical file costs nothing.
+  @Test("An identical finished file is not sent", arguments: 0...4, [0, 1])
+  func identicalFile(blocks: Int, tail: Int) throws {
+    let source = FakeFile(blocks: blocks, tail: UInt64(tail))
+    var pair = UploadPair(source)
+    try pair.run(.complete(source))
+    #expect(pair.alreadyThere && pair.sent == 0 && pair.resumedFrom == nil)
+  }
+
+  /// A finished file stays whole until the new one is; none of its blocks become a prefix.
+  @Test("Another finished file is replaced from the first byte", arguments: 0...3)
+  func otherFinishedFile(fork: Int) throws {
+    for other in [FakeFile(blocks: 4, fork: fork), FakeFile(blocks: 5, fork: fork), FakeFile(blocks: 3)] {
+      var pair = UploadPair(FakeFile(blocks: 4))
+      try pair.run(.complete(other))
+      #expect(pair.resumedFrom == 0 && pair.sent == 4 << 20 && pair.rounds == 0)
+    }
+  }
+
+  /// `ifAbsent` asks for a file of that name, not of that content.
+  @Test("With if-absent any finished file is enough, and a partial is not")
+  func ifAbsent() throws {
+    var pair = UploadPair(FakeFile(blocks: 4), policy: .ifAbsent)
+    try pair.run(.complete(FakeFile(blocks: 2, fork: 0)))
+    #expect(pair.alreadyThere && pair.sent == 0)
+    var second = UploadPair(FakeFile(blocks: 4), policy: .ifAbsent)
+    try second.run(.partial(FakeFile(blocks: 2)))
+    #expect(!second.alreadyThere && second.resumedFrom == 2 << 20)
+  }
+
+  /// Damage on the way, noticed at once or after some more frames, in blocks of one frame or of four.
+  @Test(
+    "A block that is damaged on the way is sent again until it is right", arguments: 0...5,
+    [FakeFile.blockSize, FakeFile.blockSize / 4])
+  func damageAtEveryBlock(lag: Int, frame: UInt64) throws {
+    for held in [0, 2] {
+      let source = FakeFile(blocks: 5, tail: 10)
+      for first in UInt64(held)...5 {
+        for second in UInt64(held)...5 {
+          var pair = UploadPair(source)
+          pair.lag = lag
+          pair.frame = frame
+          pair.damage = first == second ? [first, first, first] : [first, second]
+          try pair.run(held == 0 ? .nothing : .partial(FakeFile(blocks: held)))
+          #expect(pair.damage.isEmpty && pair.stage == source && pair.server.isCommitting)
+        }
+      }
+    }
+  }
+}
