@@ -65,7 +65,11 @@ package final class Connector {
   private func tryNext() {
     while completion != nil {
       guard !addresses.isEmpty else {
-        var text = [UInt8]("cannot connect: ")
+        var text = [UInt8]("cannot connect to ")
+        text.append(contentsOf: host)
+        text.append(":")
+        text.append(decimal: UInt64(port))
+        text.append(": ")
         text.append(lastError)
         return fail(text)
       }

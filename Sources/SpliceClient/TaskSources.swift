@@ -11,14 +11,13 @@ package final class UploadSource: TaskSource {
   private let cache: DigestCache
   private let owner: [UInt8]
 
-  package init(_ tree: LocalTree, to destination: Endpoint, policy: OfferPolicy, _ cache: DigestCache) {
+  package init(_ tree: LocalTree, policy: OfferPolicy, _ cache: DigestCache) {
     self.tree = tree
     self.policy = policy
     self.cache = cache
+    // Not the address: the same server may be reached through another one after the link broke.
     var owner = Host.id()
     owner.append(integer: Process.userID)
-    owner.append(contentsOf: destination.host)
-    owner.append(integer: destination.port)
     self.owner = owner
   }
 

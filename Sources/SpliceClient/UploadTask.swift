@@ -187,7 +187,7 @@ package final class UploadTask: ClientTask, PoolJob {
     let failure = ClientError(
       error.code, path: item.remotePath, text: describe(error), isResumable: error.code.isTransient)
     switch error.code {
-    case .digestMismatch: restart(failure)
+    case .digestMismatch, .changed: restart(failure)
     case .locked, .busy, .shuttingDown, .timeout: retryLater(failure)
     case .superseded:
       // At the offer: our clock is behind that of an older try. In the middle: a newer run is at work.

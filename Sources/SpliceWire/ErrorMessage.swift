@@ -52,7 +52,7 @@ package enum ErrorCode: UInt16, Sendable, CaseIterable {
     case .noSpace: "no space left"
     case .locked: "another client is writing it"
     case .busy: "the server is busy"
-    case .denied: "not allowed"
+    case .denied: "denied"
     case .badPath: "bad path"
     case .digestMismatch: "digest mismatch"
     case .version: "incompatible version"

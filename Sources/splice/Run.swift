@@ -66,7 +66,7 @@ func runPut(_ command: PutCommand) -> ExitStatus {
   let tree = LocalTree(
     operands: command.operands, destination: command.destination, isRecursive: command.isRecursive,
     observer: reporter)
-  let source = UploadSource(tree, to: command.destination, policy: policy, DigestCache(path: command.cache.folder))
+  let source = UploadSource(tree, policy: policy, DigestCache(path: command.cache.folder))
   return run(command.destination, retrySeconds: command.retrySeconds, source, reporter)
 }
 

@@ -63,7 +63,7 @@ final class Connection: LinkOwner {
   // MARK: From the worker
 
   func refuse() {
-    var busy = ErrorMessage(.busy, "the server has as many connections as it is allowed")
+    var busy = ErrorMessage(.busy, "the server is busy: it has as many connections as it is allowed")
     busy.retryAfterSeconds = 5
     endLink(with: busy)
   }
@@ -175,7 +175,8 @@ final class Connection: LinkOwner {
       return endLink(with: ErrorMessage(.malformed, path: bytes, "stream ids must rise"))
     }
     lastStream = header.stream
-    guard streams.count < Limits.streamsPerConnectionMax else {
+    // The peer counts a stream as closed when it has its answer; ours may still be letting go of its files.
+    guard streams.count < 2 * Limits.streamsPerConnectionMax else {
       return answer(header.stream, ErrorMessage(.busy, path: bytes, "too many open requests on this connection"))
     }
     let path: WirePath

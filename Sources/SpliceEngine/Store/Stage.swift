@@ -52,6 +52,10 @@ package final class Stage {
   /// `resume` was called: bytes may be appended, and room for them is reserved.
   private var isWriting = false
   private var isCommitted = false
+  /// A write failed half-way: the data is longer than the journal knows, and the next opening reads it again.
+  private var isWriteTorn = false
+  /// What the data looked like after our last change to it. When it looks different, somebody else wrote.
+  private var knownStamp: UInt64?
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
     self.location = location
@@ -259,7 +263,16 @@ package final class Stage {
     isWriting = true
     try file.truncate(to: received)
     if header.size > received { try file.reserve(from: received, count: header.size - received) }
+    knownStamp = try stamp(file)
     try log?.append(.session(boot: boot.id), stamp: stamp(file))
+  }
+
+  /// Throws when somebody else wrote to the stage while it was ours. The stamps in the journal stay the old
+  /// ones then, so the next opening reads all bytes again.
+  private func requireUntouched(_ file: any File) throws(StoreError) {
+    let now: UInt64
+    do throws(Errno) { now = try stamp(file) } catch { throw StoreError(error, otherwise: .readFailed) }
+    guard now == knownStamp else { throw StoreError(.changed) }
   }
 
   /// Writes the journal anew under the declaration that holds now, with the blocks that are kept.
@@ -300,6 +313,7 @@ package final class Stage {
     _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?
   ) throws(StoreError) -> OnAppend {
     guard let data else { panic("a stage is resumed before it is written") }
+    try requireUntouched(data)
     var count: UInt64 = 0
     for piece in pieces {
       hasher.update(piece)
@@ -313,9 +327,13 @@ package final class Stage {
         hasher.reset()
         durable = min(durable, received)
         try data.truncate(to: received)
+        knownStamp = try stamp(data)
         return .damaged(blockStart: received)
       }
+      isWriteTorn = true
       try data.write(pieces, at: received)
+      isWriteTorn = false
+      knownStamp = try stamp(data)
       received = end
       if let blockDigest { try finishBlock(blockDigest) }
     } catch {
@@ -355,6 +373,7 @@ package final class Stage {
   /// Only after it returns may the bytes be acknowledged as durable.
   package func checkpoint() throws(StoreError) {
     guard let data else { return }
+    try requireUntouched(data)
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
     do throws(Errno) {
       let log = try journal()
@@ -408,6 +427,7 @@ package final class Stage {
       throw StoreError(.digestMismatch)
     }
     guard let data else { panic("a stage is resumed before it is committed") }
+    try requireUntouched(data)
     try syncOrDistrust { () throws(Errno) in
       try data.setMode(header.mode)
       try data.setModified(header.modified)
@@ -447,13 +467,15 @@ package final class Stage {
     guard !isCommitted, let data else { return }
     if received == 0 { return try discard() }
     guard isWriting else { return }
+    if !isWriteTorn { try requireUntouched(data) }
     do throws(Errno) {
-      // Gives back the room that was reserved, and drops what a failed write left behind `received`.
+      // Gives back the room that was reserved.
       try data.truncate(to: received)
+      knownStamp = try stamp(data)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
-    try checkpoint()
+    if !isWriteTorn { try checkpoint() }
   }
 
   /// Removes both files.
