@@ -54,7 +54,8 @@ package final class Stage {
   private var isCommitted = false
   /// A write failed half-way: the data is longer than the journal knows, and the next opening reads it again.
   private var isWriteTorn = false
-  /// What the data looked like after our last change to it. When it looks different, somebody else wrote.
+  /// What the data looked like after our last change to it, or when it was opened. It goes into every record:
+  /// when the data looks different later, somebody else wrote.
   private var knownStamp: UInt64?
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
@@ -101,6 +102,7 @@ package final class Stage {
     guard let file = try openExisting(location.dataName) else { return }
     data = file
     let status = try file.status()
+    knownStamp = status.key.stamp
     if !isDeclared { use(.undeclared(path: header.path, size: status.size)) }
     var evidence = JournalEvidence.none
     if let journal = try openExisting(location.journalName), let (log, bytes) = try RecordLog.open(journal),
@@ -214,6 +216,7 @@ package final class Stage {
     guard claim.bytes <= received, AgreedPrefix(ours: try rewind(to: claim.bytes), theirs: claim) != nil else {
       throw StoreError(.digestMismatch)
     }
+    if let data { try requireUntouched(data) }
     do throws(Errno) {
       try cutToReceived()
     } catch {
@@ -248,23 +251,24 @@ package final class Stage {
     } else {
       file = try location.directory.openFile(location.dataName, .create, permissions: 0o600)
       data = file
+      knownStamp = try stamp(file)
     }
     // Two programs writing one stage would mix two files.
     guard try file.tryLock() else { throw .busy }
     durable = min(durable, received)
     // The journal first: it must never vouch for bytes that are about to be replaced.
     if journalIsForeign {
-      try rewriteJournal(file)
+      try rewriteJournal()
     } else if let log {
       try log.cut(at: positionBehind(blocks: chain.blocks))
-      try log.append(.checkpoint(durable: durable), stamp: stamp(file))
+      try log.append(.checkpoint(durable: durable), stamp: knownStamp ?? 0)
       try log.sync()
     }
     isWriting = true
     try file.truncate(to: received)
     if header.size > received { try file.reserve(from: received, count: header.size - received) }
     knownStamp = try stamp(file)
-    try log?.append(.session(boot: boot.id), stamp: stamp(file))
+    try log?.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
   }
 
   /// Throws when somebody else wrote to the stage while it was ours. The stamps in the journal stay the old
@@ -276,7 +280,7 @@ package final class Stage {
   }
 
   /// Writes the journal anew under the declaration that holds now, with the blocks that are kept.
-  private func rewriteJournal(_ file: any File) throws(Errno) {
+  private func rewriteJournal() throws(Errno) {
     journalIsForeign = false
     guard let old = log else {
       // A journal nobody could read would only be mistaken for this one.
@@ -286,7 +290,7 @@ package final class Stage {
     let name = location.journalName + [UInt8](".new")
     let new = try RecordLog(
       location.directory.openFile(name, .create, permissions: 0o600), newHeader: header.encoded())
-    let stamp = try stamp(file)
+    let stamp = knownStamp ?? 0
     let blocks = chain.blocks
     var failure: Errno?
     try old.scan { record, _, after in
@@ -350,7 +354,7 @@ package final class Stage {
     hasher.reset()
     // A file of one block is committed at once; a journal for it would only wear the flash.
     if log == nil, received == header.size { return }
-    try journal().append(.block(digest), stamp: stamp(data))
+    try journal().append(.block(digest), stamp: knownStamp ?? 0)
   }
 
   /// The journal, made now if there was none.
@@ -360,14 +364,11 @@ package final class Stage {
     let log = try RecordLog(file, newHeader: header.encoded())
     self.log = log
     journalIsForeign = false
-    try log.append(.session(boot: boot.id), stamp: stamp(data))
+    try log.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
     return log
   }
 
-  private func stamp(_ file: (any File)?) throws(Errno) -> UInt64 {
-    guard let file else { return 0 }
-    return try file.status().key.stamp
-  }
+  private func stamp(_ file: any File) throws(Errno) -> UInt64 { try file.status().key.stamp }
 
   /// Makes everything received survive a power cut: data, then journal, then the names of both.
   /// Only after it returns may the bytes be acknowledged as durable.
@@ -377,7 +378,7 @@ package final class Stage {
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
     do throws(Errno) {
       let log = try journal()
-      try log.append(.checkpoint(durable: received), stamp: stamp(data))
+      try log.append(.checkpoint(durable: received), stamp: knownStamp ?? 0)
       try log.sync()
       if !nameIsDurable {
         try location.directory.sync()
@@ -432,6 +433,12 @@ package final class Stage {
       try data.setMode(header.mode)
       try data.setModified(header.modified)
       try data.sync()
+    }
+    do throws(Errno) {
+      // Syncing takes its time; a write by somebody else in between has left its mark.
+      guard try data.status().modified == header.modified else { throw .stale }
+    } catch {
+      throw StoreError(.changed, error)
     }
     do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
