@@ -136,6 +136,8 @@ package final class DownloadTask: ClientTask, PoolJob {
   }
 
   package func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
+    // Sent before the peer heard that this attempt is over.
+    if case .ended = state { return }
     switch header.type {
     case .give:
       let give = try Give(body: body)
@@ -176,6 +178,7 @@ package final class DownloadTask: ClientTask, PoolJob {
   }
 
   package func handle(_ error: ErrorMessage) {
+    if case .ended = state { return }
     let text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
     let failure = ClientError(
       error.code, path: item.remotePath, text: text, isResumable: error.code.isTransient)
@@ -522,6 +525,7 @@ package final class DownloadTask: ClientTask, PoolJob {
   }
 
   private func stop() {
+    state = .ended
     isChecking = false
     if let startedAt, let owner { result.milliseconds = owner.loop.now.milliseconds(since: startedAt) }
   }

@@ -139,6 +139,8 @@ package final class UploadTask: ClientTask, PoolJob {
   }
 
   package func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
+    // Sent before the peer heard that this attempt is over.
+    if case .ended = state { return }
     switch header.type {
     case .have:
       let have = try Have(body: body)
@@ -184,6 +186,7 @@ package final class UploadTask: ClientTask, PoolJob {
   }
 
   package func handle(_ error: ErrorMessage) {
+    if case .ended = state { return }
     let failure = ClientError(
       error.code, path: item.remotePath, text: describe(error), isResumable: error.code.isTransient)
     switch error.code {

@@ -429,14 +429,17 @@ package final class Stage {
     }
     guard let data else { panic("a stage is resumed before it is committed") }
     try requireUntouched(data)
+    // As the file system keeps it: some round times to two seconds.
+    var modified = header.modified
     try syncOrDistrust { () throws(Errno) in
       try data.setMode(header.mode)
       try data.setModified(header.modified)
+      modified = try data.status().modified
       try data.sync()
     }
     do throws(Errno) {
       // Syncing takes its time; a write by somebody else in between has left its mark.
-      guard try data.status().modified == header.modified else { throw .stale }
+      guard try data.status().modified == modified else { throw .stale }
     } catch {
       throw StoreError(.changed, error)
     }
