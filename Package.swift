@@ -42,8 +42,12 @@ let package = Package(
     .testTarget(name: "SpliceBaseTests", dependencies: ["SpliceBase"]),
     .testTarget(name: "SpliceWireTests", dependencies: ["SpliceBase", "SpliceWire"]),
     .testTarget(name: "SpliceCoreTests", dependencies: ["SpliceBase", "SpliceWire", "SpliceCore"]),
-    .testTarget(name: "SpliceSystemTests", dependencies: ["SpliceBase", "SpliceSystem"]),
+    .target(name: "TestFiles", dependencies: ["SpliceBase", "SpliceSystem"], path: "Tests/TestFiles"),
+    .testTarget(name: "SpliceSystemTests", dependencies: ["SpliceBase", "SpliceSystem", "TestFiles"]),
     .testTarget(name: "SpliceUVTests", dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV"]),
+    .testTarget(
+      name: "SpliceEngineTests",
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceEngine", "TestFiles"]),
     .testTarget(
       name: "SpliceClientTests",
       dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice"]),

@@ -314,6 +314,29 @@ int csplice_sync_data(int fd)
     return result < 0 ? -errno : 0;
 }
 
+void csplice_start_writeback(int fd)
+{
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int csplice_wait_for_writeback(int fd)
+{
+    int result;
+    do
+        result = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+int csplice_sync_file_system(int fd)
+{
+    int result;
+    do
+        result = syncfs(fd);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
 int csplice_truncate(int fd, uint64_t size)
 {
     int result;

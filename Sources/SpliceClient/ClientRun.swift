@@ -21,6 +21,8 @@ package final class ClientRun: LinkOwner {
 
   package let loop: Loop
   package let pool: BufferPool
+  /// Downloads that are whole.
+  package let commits: CommitQueue
   package let boot: Boot
   private let host: [UInt8]
   private let port: UInt16
@@ -67,6 +69,7 @@ package final class ClientRun: LinkOwner {
     self.observer = observer
     loop = try Loop()
     pool = BufferPool(bytes: Self.bufferBytes)
+    commits = CommitQueue(loop)
     boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     let now = SystemClock.wallNow()
     // Rises from run to run by the clock, and within a run by one for each offer.

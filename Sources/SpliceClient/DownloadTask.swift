@@ -3,14 +3,14 @@
 internal import SpliceBase
 internal import SpliceCore
 package import SpliceEngine
-internal import SpliceSystem
+package import SpliceSystem
 internal import SpliceUV
 package import SpliceWire
 
 /// Joins the negotiation (where to go on) with the stage (what is on disk).
 ///
 /// The unfinished file is `NAME.splice-part`, its journal `NAME.splice-journal`, beside the target.
-package final class DownloadTask: ClientTask, PoolJob {
+package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package struct Item {
     package var remotePath: [UInt8]
     /// Where the file goes: a folder, made if missing, and a name in it.
@@ -35,7 +35,6 @@ package final class DownloadTask: ClientTask, PoolJob {
     /// Cut the stage to `bytes` and get ready to write; send RESUME afterwards, or data is on its way.
     case begin(bytes: UInt64, sendsResume: Bool)
     case write(checkpoint: Bool)
-    case commit(PrefixProof)
     case close
   }
 
@@ -46,7 +45,6 @@ package final class DownloadTask: ClientTask, PoolJob {
     case chain([Digest])
     case begun(PrefixProof)
     case damaged(PrefixProof)
-    case committed
     case failed(StoreError)
   }
 
@@ -77,6 +75,8 @@ package final class DownloadTask: ClientTask, PoolJob {
   private var frameDigest: Digest?
   private var dropsPieces = false
   private var pendingCommit: PrefixProof?
+  /// In the commit queue: it has the stage.
+  private var committing: PrefixProof?
   private var isDetached = false
   private var isClosing = false
   private var afterClose: ((ClientRun) -> Void)?
@@ -102,6 +102,8 @@ package final class DownloadTask: ClientTask, PoolJob {
   private var directory: (any Directory)?
   private var stage: Stage?
   private var existing: Source?
+  /// The finished file, once the stage has become it.
+  private var committed: FileStatus?
 
   package init(_ item: Item, cache: DigestCache) {
     self.item = item
@@ -255,7 +257,7 @@ package final class DownloadTask: ClientTask, PoolJob {
   // MARK: Jobs
 
   private func submitNext() {
-    guard let request, let owner, !request.isInFlight else { return }
+    guard let request, let owner, !request.isInFlight, committing == nil else { return }
     if !pieces.isEmpty, case .receiving = state, let stage {
       pieces.fill(&batch)
       let unsynced = stage.received + UInt64(batch.count) - stage.durable
@@ -267,7 +269,8 @@ package final class DownloadTask: ClientTask, PoolJob {
       submit(.close)
     } else if let proof = pendingCommit {
       pendingCommit = nil
-      submit(.commit(proof))
+      committing = proof
+      owner.commits.add(self)
     }
   }
 
@@ -301,10 +304,8 @@ package final class DownloadTask: ClientTask, PoolJob {
       if case .damaged = try batch.store(in: stage) { return .damaged(stage.proof) }
       if checkpoint { try stage.checkpoint() }
       return .none
-    case .commit(let proof):
-      try commit(proof)
-      return .committed
     case .close:
+      if let stage, let committed { keepDigests(of: stage, committed) }
       try stage?.close()
       stage = nil
       existing = nil
@@ -380,9 +381,8 @@ package final class DownloadTask: ClientTask, PoolJob {
     return proof
   }
 
-  private func commit(_ proof: PrefixProof) throws(StoreError) {
-    guard let stage, let directory else { throw StoreError(.openFailed) }
-    let status = try stage.commit(proof, to: directory, as: item.name, replacing: true)
+  /// For the next run that finds the finished file; this one's success does not depend on it.
+  private func keepDigests(of stage: Stage, _ status: FileStatus) {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
       try stage.forEachBlock { digest in
@@ -392,6 +392,36 @@ package final class DownloadTask: ClientTask, PoolJob {
     } catch {
       // The file is safe and named; a cache and a journal are not worth failing for.
     }
+  }
+
+  // MARK: Committing
+
+  /// On a thread of the pool, for the queue.
+  package func planCommit() throws(StoreError) -> CommitPlan {
+    guard let stage, let directory, let committing else { panic("a download is committed when it is whole") }
+    return CommitPlan(stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
+  }
+
+  package func commitDidEnd(_ outcome: Result<FileStatus, StoreError>) {
+    committing = nil
+    switch outcome {
+    case .success(let status):
+      committed = status
+      result.digest = stage?.proof.digest ?? .zero
+      result.isDurable = true
+      // Also when the link broke meanwhile: the file is there.
+      succeed(.done)
+    case .failure(let error):
+      if !isClosing { end(failure(error)) }
+    }
+    submitNext()
+    owner?.flush()
+  }
+
+  private func failure(_ error: StoreError) -> ClientError {
+    ClientError(
+      error.code, path: localPath, text: error.sentence,
+      isResumable: error.code == .noSpace || error.code == .locked)
   }
 
   /// On the loop's thread again.
@@ -411,17 +441,12 @@ package final class DownloadTask: ClientTask, PoolJob {
       return
     }
     if case .failed(let error) = outcome, !isClosing {
-      end(ClientError(error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace || error.code == .locked))
-    } else if !isClosing || isStoring(finished) {
+      end(failure(error))
+    } else if !isClosing {
       handleOutcome(finished)
     }
     submitNext()
     owner.flush()
-  }
-
-  private func isStoring(_ job: Job) -> Bool {
-    if case .committed = outcome { return true }
-    return false
   }
 
   private func handleOutcome(_ finished: Job) {
@@ -449,10 +474,6 @@ package final class DownloadTask: ClientTask, PoolJob {
       }
       scheduleCheckpoint()
     case .damaged(let proof): didFindDamage(proof)
-    case .committed:
-      result.digest = stage?.proof.digest ?? .zero
-      result.isDurable = true
-      succeed(.done)
     case .none:
       if case .proveExisting = finished {
         done = existing?.book.bytes ?? 0

@@ -83,6 +83,11 @@ package protocol Directory: AnyObject {
   /// Returns once the names in this directory are on stable storage. The C function is `fsync(2)`.
   func sync() throws(Errno)
 
+  /// Returns once everything that was written before on this file system is on stable storage, whoever wrote
+  /// it. A failed write of one file may be reported here or to another's sync: ask that file as well.
+  /// The corresponding C function is `syncfs(2)`.
+  func syncFileSystem() throws(Errno)
+
   /// Bytes that this user may still take on the file system. The corresponding C function is `fstatvfs(3)`.
   func freeSpace() throws(Errno) -> UInt64
 }

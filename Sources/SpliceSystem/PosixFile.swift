@@ -52,6 +52,10 @@ package final class PosixFile: File {
 
   package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
 
+  package func startWriteback() { csplice_start_writeback(descriptor) }
+
+  package func waitForWriteback() throws(Errno) { try check(csplice_wait_for_writeback(descriptor)) }
+
   package func truncate(to size: UInt64) throws(Errno) { try check(csplice_truncate(descriptor, size)) }
 
   package func reserve(from offset: UInt64, count: UInt64) throws(Errno) {

@@ -1,6 +1,7 @@
 // Making directories on the way, alone and against other makers.
 
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct MakePathTests {

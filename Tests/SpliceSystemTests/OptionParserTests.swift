@@ -1,6 +1,7 @@
 // Command lines as tables: what was written, what was found.
 
 import SpliceSystem
+import TestFiles
 import Testing
 
 /// One at a time, because getopt_long's state is global.

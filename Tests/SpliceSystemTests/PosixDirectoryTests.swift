@@ -1,6 +1,7 @@
 // Names of real directories: confinement above all, in the kernel's resolution and in our own.
 
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct PosixDirectoryTests {

@@ -2,6 +2,7 @@
 
 import SpliceBase
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct PosixFileTests {

@@ -3,6 +3,7 @@
 import Glibc
 import SpliceBase
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct ProcessTests {

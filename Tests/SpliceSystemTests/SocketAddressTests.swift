@@ -1,6 +1,7 @@
 // The written form of addresses, in both directions.
 
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct SocketAddressTests {

@@ -2,6 +2,7 @@
 
 import Glibc
 import SpliceSystem
+import TestFiles
 import Testing
 
 @Suite struct SocketTests {

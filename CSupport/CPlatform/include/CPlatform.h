@@ -78,6 +78,14 @@ int64_t csplice_read_at(int fd, void *into, size_t count, uint64_t offset);
 int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uint64_t offset);
 int csplice_sync(int fd);
 int csplice_sync_data(int fd);
+
+/* sync_file_range(2) over the whole file: begins to write what is cached; waits for writes under way and returns
+ * what went wrong with one since the last time. */
+void csplice_start_writeback(int fd);
+int csplice_wait_for_writeback(int fd);
+
+/* syncfs(2): the whole file system that fd is on. */
+int csplice_sync_file_system(int fd);
 int csplice_truncate(int fd, uint64_t size);
 /* 0 too when the file system cannot reserve. */
 int csplice_reserve(int fd, uint64_t offset, uint64_t count);

@@ -10,7 +10,7 @@ internal import SpliceWire
 ///
 /// One job at a time is on the pool. While it runs, pieces that arrive wait in `pieces`; the next job
 /// takes them together, so the slower the disk, the larger the batches.
-final class UploadStream: ServerStream, PoolJob {
+final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private enum Job {
     case open
     case probe([UInt64])
@@ -18,7 +18,6 @@ final class UploadStream: ServerStream, PoolJob {
     /// Stores `batch`.
     case write(checkpoint: Bool)
     case checkpoint
-    case commit(PrefixProof)
     case close
   }
 
@@ -29,7 +28,6 @@ final class UploadStream: ServerStream, PoolJob {
     case directoryMade
     case chain([Digest])
     case damaged(blockStart: UInt64)
-    case committed(FileStatus)
     case failed(StoreError)
   }
 
@@ -50,6 +48,8 @@ final class UploadStream: ServerStream, PoolJob {
   private var pendingControl: Job?
   private var pieces = PieceQueue()
   private var pendingCommit: PrefixProof?
+  /// In the commit queue: it has the stage.
+  private var committing: PrefixProof?
   private var frameDigest: Digest?
   private var dropsPieces = false
 
@@ -58,6 +58,8 @@ final class UploadStream: ServerStream, PoolJob {
   private var batch = PieceBatch()
   private var outcome = Outcome.none
   private var stage: Stage?
+  /// The finished file, once the stage has become it.
+  private var committed: FileStatus?
 
   private var acknowledged: UInt64 = 0
   private var durableAcknowledged: UInt64 = 0
@@ -77,7 +79,7 @@ final class UploadStream: ServerStream, PoolJob {
   }
 
   var upload: UploadStream? { self }
-  var isBusy: Bool { request.isInFlight || isWaitingForLease }
+  var isBusy: Bool { request.isInFlight || isWaitingForLease || committing != nil }
   private var address: StreamAddress { connection.address(of: id) }
   private var now: Instant { connection.worker.loop.now }
 
@@ -180,7 +182,7 @@ final class UploadStream: ServerStream, PoolJob {
 
   func tick(_ now: Instant) {
     if !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable, checkpointDue <= now,
-      pieces.isEmpty, pendingControl == nil, pendingCommit == nil
+      pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
     {
       submit(.checkpoint)
     }
@@ -211,7 +213,7 @@ final class UploadStream: ServerStream, PoolJob {
   // MARK: Jobs
 
   private func submitNext() {
-    guard !request.isInFlight, !hasEnded else { return }
+    guard !request.isInFlight, committing == nil, !hasEnded else { return }
     if let control = pendingControl, !isAbandoned {
       pendingControl = nil
       submit(control)
@@ -219,7 +221,8 @@ final class UploadStream: ServerStream, PoolJob {
       submitWrite()
     } else if let proof = pendingCommit {
       pendingCommit = nil
-      submit(.commit(proof))
+      committing = proof
+      connection.worker.commits.add(self)
     } else if isAbandoned {
       dropPieces()
       if stage != nil { submit(.close) } else { end() }
@@ -268,11 +271,8 @@ final class UploadStream: ServerStream, PoolJob {
     case .checkpoint:
       try stage?.checkpoint()
       return .none
-    case .commit(let claim):
-      guard let stage else { return .none }
-      return .committed(
-        try connection.store.commit(stage, to: path, proof: claim, replacing: offer.policy == .replace))
     case .close:
+      if let stage, let committed { connection.store.keepDigests(of: stage, committed, path) }
       try stage?.close()
       return .none
     }
@@ -329,13 +329,12 @@ final class UploadStream: ServerStream, PoolJob {
     case .chain(let digests):
       if !isAbandoned { connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) } }
     case .damaged(let start): didFindDamage(start)
-    case .committed(let status): didCommit(status)
     case .none:
       switch done {
       case .close: return didClose(nil)
       case .resume: scheduleCheckpoint()
       case .write, .checkpoint: acknowledge()
-      case .open, .probe, .commit: break
+      case .open, .probe: break
       }
     }
     submitNext()
@@ -384,19 +383,36 @@ final class UploadStream: ServerStream, PoolJob {
     sendAcknowledgement(flags: [.rewind])
   }
 
-  private func didCommit(_ status: FileStatus) {
-    connection.log(.info) { line in
-      line.append("stored ")
-      line.append(quoting: path.bytes)
-      line.append(", ")
-      line.append(decimal: status.size)
-      line.append(" bytes")
-    }
-    if !isAbandoned, let stage {
-      let receipt = Committed(size: status.size, proof: stage.proof.digest, version: status.key.stamp)
-      connection.link?.send { receipt.append(to: &$0, stream: id) }
+  /// On a thread of the pool, for the queue.
+  func planCommit() throws(StoreError) -> CommitPlan {
+    guard let stage, let committing else { panic("an upload is committed when it is whole") }
+    return try connection.store.planCommit(
+      stage, to: path, claim: committing, replacing: offer.policy == .replace)
+  }
+
+  func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
+    committing = nil
+    switch result {
+    case .success(let status):
+      committed = status
+      connection.log(.info) { line in
+        line.append("stored ")
+        line.append(quoting: path.bytes)
+        line.append(", ")
+        line.append(decimal: status.size)
+        line.append(" bytes")
+      }
+      if !isAbandoned, let stage {
+        let receipt = Committed(size: status.size, proof: stage.proof.digest, version: status.key.stamp)
+        connection.link?.send { receipt.append(to: &$0, stream: id) }
+      }
+    case .failure(let error):
+      if !isAbandoned { connection.fail(id, error, path: path) }
+      dropPieces()
     }
     isAbandoned = true
+    submitNext()
+    connection.link?.flush()
   }
 
   private func didClose(_ error: StoreError?) {

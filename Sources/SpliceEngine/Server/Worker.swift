@@ -29,6 +29,8 @@ final class Worker {
   let index: Int
   let loop: Loop
   let pool: BufferPool
+  /// Uploads that are whole.
+  let commits: CommitQueue
   let shared: Shared
   /// All workers, this one among them; set before any runs.
   var group: WorkerGroup?
@@ -47,6 +49,7 @@ final class Worker {
     self.shared = shared
     loop = try Loop()
     pool = BufferPool(bytes: shared.configuration.memory / shared.configuration.workers)
+    commits = CommitQueue(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now
     mailbox = try Mailbox(loop) { self.readMail() }

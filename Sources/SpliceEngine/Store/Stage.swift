@@ -51,7 +51,9 @@ package final class Stage {
   private var nameIsDurable = false
   /// `resume` was called: bytes may be appended, and room for them is reserved.
   private var isWriting = false
-  private var isCommitted = false
+  package private(set) var isCommitted = false
+  /// The time that the finished file shows, once it has all its attributes.
+  private var sealedAs: Timestamp?
   /// A write failed half-way: the data is longer than the journal knows, and the next opening reads it again.
   private var isWriteTorn = false
   /// What the data looked like after our last change to it, or when it was opened. It goes into every record:
@@ -417,36 +419,51 @@ package final class Stage {
 
   // MARK: Ending
 
-  /// The whole file is here and its digest agrees with the sender's: gives it its name, durably.
+  /// First step of a commit: the whole file is here, its digest agrees with the sender's, and it gets the
+  /// sender's attributes. `CommitGroup` knows the order of the steps.
   ///
-  /// - Parameter replacing: false fails with EXISTS when the name is taken.
-  /// - Returns: the status of the finished file.
-  package func commit(
-    _ claim: PrefixProof, to directory: any Directory, as name: [UInt8], replacing: Bool
-  ) throws(StoreError) -> FileStatus {
+  /// - Returns: the device that has to be synced.
+  func seal(_ claim: PrefixProof) throws(StoreError) -> UInt64 {
     guard received == header.size, AgreedPrefix(ours: proof, theirs: claim) != nil else {
       throw StoreError(.digestMismatch)
     }
     guard let data else { panic("a stage is resumed before it is committed") }
     try requireUntouched(data)
-    // As the file system keeps it: some round times to two seconds.
-    var modified = header.modified
-    try syncOrDistrust { () throws(Errno) in
+    do throws(Errno) {
       try data.setMode(header.mode)
       try data.setModified(header.modified)
-      modified = try data.status().modified
-      try data.sync()
+      let status = try data.status()
+      // As the file system keeps it: some round times to two seconds.
+      sealedAs = status.modified
+      return status.device
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
     }
+  }
+
+  /// Lets the disk begin with what `sync` will wait for.
+  func startSync() { data?.startWriteback() }
+
+  /// Second step: `sync` returns when the data is on stable storage.
+  func sync(_ sync: (any File) throws(Errno) -> Void) throws(StoreError) {
+    guard let data, let sealedAs else { panic("a stage is sealed before it is synced") }
+    try syncOrDistrust { () throws(Errno) in try sync(data) }
     do throws(Errno) {
       // Syncing takes its time; a write by somebody else in between has left its mark.
-      guard try data.status().modified == modified else { throw .stale }
+      guard try data.status().modified == sealedAs else { throw .stale }
     } catch {
       throw StoreError(.changed, error)
     }
+  }
+
+  /// Third step: gives the file its name. It is durable when `directory` has been synced as well.
+  ///
+  /// - Parameter replacing: false fails with EXISTS when the name is taken.
+  func install(in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) -> FileStatus {
+    guard let data, sealedAs != nil else { panic("a stage is sealed before it gets its name") }
     do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
-      try directory.sync()
       return try data.status()
     } catch {
       throw StoreError(error, otherwise: .writeFailed)

@@ -99,18 +99,24 @@ package final class Store: @unchecked Sendable {
     return status
   }
 
-  /// Gives a whole stage its name and keeps its digests. Everything is durable when it returns.
-  package func commit(
-    _ stage: Stage, to path: WirePath, proof: PrefixProof, replacing: Bool
-  ) throws(StoreError) -> FileStatus {
-    let workshop = try writable()
-    let directory: any Directory
+  /// What it takes to give a whole stage its name. Makes the directories on the way.
+  package func planCommit(
+    _ stage: Stage, to path: WirePath, claim: PrefixProof, replacing: Bool
+  ) throws(StoreError) -> CommitPlan {
+    _ = try writable()
     do throws(Errno) {
-      directory = try root.makePath(path.parent, permissions: 0o755)
+      return CommitPlan(
+        stage: stage, claim: claim, directory: try root.makePath(path.parent, permissions: 0o755),
+        name: path.name, isReplacing: replacing)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
-    let status = try stage.commit(proof, to: directory, as: path.name, replacing: replacing)
+  }
+
+  /// After a commit: the journal's digests become those of the finished file, so that nobody has to read it
+  /// again for them. The receipt does not depend on it.
+  package func keepDigests(of stage: Stage, _ status: FileStatus, _ path: WirePath) {
+    guard let workshop else { return }
     do throws(Errno) {
       if status.size > stage.geometry.blockSize {
         let book = try DigestBook(status.key, in: workshop.digests, path: path.bytes)
@@ -123,7 +129,6 @@ package final class Store: @unchecked Sendable {
     } catch {
       // The file is safe and named; digests can be made again, and a journal without data is swept.
     }
-    return status
   }
 
   /// Makes a directory and those above it, durably. One that is there already is fine.

@@ -1,13 +1,14 @@
 // A directory of its own for each test, with what the API under test refuses to make: links and FIFOs.
 
-import Glibc
-import SpliceSystem
+internal import Glibc
+internal import SpliceBase
+package import SpliceSystem
 
-final class TemporaryDirectory {
+package final class TemporaryDirectory {
   /// Absolute.
-  let path: [UInt8]
+  package let path: [UInt8]
 
-  init() {
+  package init() {
     var template = Array("/tmp/splice-test-XXXXXX".utf8CString)
     precondition(mkdtemp(&template) != nil)
     path = template.dropLast().map { UInt8(bitPattern: $0) }
@@ -15,21 +16,21 @@ final class TemporaryDirectory {
 
   deinit { removeTree(path) }
 
-  func open(_ resolution: Resolution = .beneath) throws(Errno) -> PosixDirectory {
+  package func open(_ resolution: Resolution = .beneath) throws(Errno) -> PosixDirectory {
     try PosixDirectory.open(path, resolution: resolution)
   }
 
-  func open(_ name: String, _ resolution: Resolution = .beneath) throws(Errno) -> PosixDirectory {
+  package func open(_ name: String, _ resolution: Resolution = .beneath) throws(Errno) -> PosixDirectory {
     try PosixDirectory.open(path + Array("/\(name)".utf8), resolution: resolution)
   }
 
-  func makeDirectory(_ name: String) { precondition(mkdir(text(name), 0o755) == 0) }
+  package func makeDirectory(_ name: String) { precondition(mkdir(text(name), 0o755) == 0) }
 
-  func makeLink(_ name: String, to target: String) { precondition(symlink(target, text(name)) == 0) }
+  package func makeLink(_ name: String, to target: String) { precondition(symlink(target, text(name)) == 0) }
 
-  func makeFIFO(_ name: String) { precondition(mkfifo(text(name), 0o644) == 0) }
+  package func makeFIFO(_ name: String) { precondition(mkfifo(text(name), 0o644) == 0) }
 
-  func makeFile(_ name: String, _ contents: String) {
+  package func makeFile(_ name: String, _ contents: String) {
     guard let stream = fopen(text(name), "w") else { preconditionFailure() }
     fputs(contents, stream)
     fclose(stream)
@@ -51,16 +52,16 @@ final class TemporaryDirectory {
   }
 }
 
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+package func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 extension File {
-  func write(_ contents: [UInt8], at offset: UInt64) throws(Errno) {
+  package func write(_ contents: [UInt8], at offset: UInt64) throws(Errno) {
     try contents.withUnsafeBufferPointer { (buffer) throws(Errno) in
       try write(UnsafeRawBufferPointer(buffer), at: offset)
     }
   }
 
-  func read(count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
+  package func read(count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
     defer { buffer.deallocate() }
     let got = try read(into: buffer, at: offset)
@@ -69,7 +70,7 @@ extension File {
 }
 
 /// Calls `body` with one buffer pointer for each of `parts`.
-func withPieces<Result>(
+package func withPieces<Result>(
   _ parts: [[UInt8]], _ body: (UnsafeBufferPointer<UnsafeRawBufferPointer>) throws -> Result
 ) rethrows -> Result {
   let copies = parts.map { part in

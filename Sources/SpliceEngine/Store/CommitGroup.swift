@@ -1,0 +1,123 @@
+// Whole files get their names: one round of syncs for all that are ready.
+
+package import SpliceCore
+package import SpliceSystem
+internal import SpliceWire
+
+/// A stage that holds its whole file, and where that goes.
+package struct CommitPlan {
+  package let stage: Stage
+  /// The sender's proof of the whole file.
+  package let claim: PrefixProof
+  package let directory: any Directory
+  package let name: [UInt8]
+  /// False: fail with EXISTS when the name is taken.
+  package let isReplacing: Bool
+
+  package init(stage: Stage, claim: PrefixProof, directory: any Directory, name: [UInt8], isReplacing: Bool) {
+    self.stage = stage
+    self.claim = claim
+    self.directory = directory
+    self.name = name
+    self.isReplacing = isReplacing
+  }
+}
+
+/// The order of a commit, for one file or many: attributes, data on stable storage, names, names on stable
+/// storage. Nobody may be told of a file before the last step.
+///
+/// Blocking. Stages of a group are not used by anybody else meanwhile.
+struct CommitGroup {
+  private struct Member {
+    let plan: CommitPlan
+    var device: UInt64 = 0
+    var status: FileStatus?
+    var failure: StoreError?
+  }
+
+  /// From so many files on, one sync of the file system is cheaper than two syncs a file. It also waits for
+  /// what others have written there, which a single file should not have to.
+  private static let wholeFileSystemMin = 4
+
+  private var members: [Member]
+
+  private init(_ plans: [CommitPlan]) { members = plans.map { Member(plan: $0) } }
+
+  /// Returns a status, or what went wrong, for each plan. Everything about a file with a status is durable.
+  static func commit(_ plans: [CommitPlan]) -> [Result<FileStatus, StoreError>] {
+    var group = CommitGroup(plans)
+    group.seal()
+    if plans.count < wholeFileSystemMin { group.syncEach() } else { group.syncTogether() }
+    return group.members.map { member in
+      if let failure = member.failure { return .failure(failure) }
+      guard let status = member.status else { return .failure(StoreError(.writeFailed)) }
+      return .success(status)
+    }
+  }
+
+  private mutating func forEach(_ body: (inout Member) throws(StoreError) -> Void) {
+    for index in members.indices where members[index].failure == nil {
+      do throws(StoreError) { try body(&members[index]) } catch { members[index].failure = error }
+    }
+  }
+
+  private mutating func seal() {
+    forEach { (member) throws(StoreError) in member.device = try member.plan.stage.seal(member.plan.claim) }
+  }
+
+  private mutating func install() {
+    forEach { (member) throws(StoreError) in
+      let plan = member.plan
+      member.status = try plan.stage.install(in: plan.directory, as: plan.name, replacing: plan.isReplacing)
+    }
+  }
+
+  private mutating func syncEach() {
+    forEach { (member) throws(StoreError) in
+      try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
+    }
+    install()
+    forEach { (member) throws(StoreError) in
+      do throws(Errno) {
+        try member.plan.directory.sync()
+      } catch {
+        throw StoreError(error, otherwise: .writeFailed)
+      }
+    }
+  }
+
+  private mutating func syncTogether() {
+    forEach { (member) throws(StoreError) in member.plan.stage.startSync() }
+    var failures = syncFileSystems()
+    forEach { (member) throws(StoreError) in
+      let failure = failures.first { $0.device == member.device }?.error
+      try member.plan.stage.sync { (file) throws(Errno) in
+        if let failure { throw failure }
+        // A failed write may have been reported to somebody else's sync; the file itself remembers it too.
+        try file.waitForWriteback()
+      }
+    }
+    install()
+    failures = syncFileSystems()
+    forEach { (member) throws(StoreError) in
+      if let failure = failures.first(where: { $0.device == member.device }) {
+        throw StoreError(failure.error, otherwise: .writeFailed)
+      }
+    }
+  }
+
+  /// Returns the devices that could not be synced.
+  private func syncFileSystems() -> [(device: UInt64, error: Errno)] {
+    var synced: [UInt64] = []
+    var failures: [(device: UInt64, error: Errno)] = []
+    for member in members where member.failure == nil && !synced.contains(member.device) {
+      synced.append(member.device)
+      do throws(Errno) {
+        try member.plan.directory.syncFileSystem()
+      } catch {
+        failures.append((member.device, error))
+      }
+    }
+    return failures
+  }
+}

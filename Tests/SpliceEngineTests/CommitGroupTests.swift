@@ -1,0 +1,117 @@
+// A receipt comes only after its data and its name are on stable storage, alone or in company.
+
+import SpliceBase
+import SpliceSystem
+import SpliceWire
+import TestFiles
+import Testing
+
+@testable import SpliceEngine
+
+@Suite struct CommitGroupTests {
+  private let bench: StageBench
+  private let content = pattern(5000)
+
+  init() throws { bench = try StageBench() }
+
+  /// Plans for so many filled stages a, b, c …, to become a.done, b.done …
+  private func plans(_ count: Int, isReplacing: Bool = true) throws -> [CommitPlan] {
+    let plans = try "abcdefgh".prefix(count).map { letter in
+      let stage = try bench.open(String(letter), size: content.count)
+      try bench.fill(stage, content)
+      return CommitPlan(
+        stage: stage, claim: bench.proof(content), directory: bench.directory, name: bytes("\(letter).done"),
+        isReplacing: isReplacing)
+    }
+    bench.trace.forget()
+    return plans
+  }
+
+  private func outcomes(_ results: [Result<FileStatus, StoreError>]) -> String {
+    results.map { result in
+      switch result {
+      case .success: "ok"
+      case .failure(let error): "\(error.code)"
+      }
+    }.joined(separator: " ")
+  }
+
+  @Test func oneFileIsSyncedByItself() throws {
+    let results = CommitGroup.commit(try plans(1))
+    #expect(outcomes(results) == "ok")
+    #expect(bench.trace.events == ["sync a", "rename a.done", "sync names"])
+    #expect(try bench.contents("a.done") == content)
+  }
+
+  @Test func finishedFileHasTheSendersAttributes() throws {
+    let status = try CommitGroup.commit(try plans(1))[0].get()
+    #expect(status.mode == 0o640)
+    #expect(status.modified == Timestamp(seconds: 1_000_000, nanoseconds: 0))
+    #expect(status.size == 5000)
+  }
+
+  @Test func manyFilesShareTwoSyncs() throws {
+    let results = CommitGroup.commit(try plans(5))
+    #expect(outcomes(results) == "ok ok ok ok ok")
+    #expect(
+      bench.trace.events == [
+        "syncfs", "wait a", "wait b", "wait c", "wait d", "wait e", "rename a.done", "rename b.done",
+        "rename c.done", "rename d.done", "rename e.done", "syncfs",
+      ])
+    for letter in "abcde" { #expect(try bench.contents("\(letter).done") == content) }
+  }
+
+  @Test func failedSyncOfTheDataFailsTheWholeGroupBeforeAnyName() throws {
+    let plans = try plans(4)
+    bench.trace.fail("syncfs", with: .inputOutput)
+    let results = CommitGroup.commit(plans)
+    #expect(outcomes(results) == "writeFailed writeFailed writeFailed writeFailed")
+    #expect(!bench.trace.events.contains { $0.hasPrefix("rename") })
+    // Nothing that was not durable before is believed again.
+    for plan in plans { #expect(plan.stage.received == 0) }
+  }
+
+  @Test func failedWriteOfOneFileFailsThatOne() throws {
+    let plans = try plans(4)
+    bench.trace.fail("wait c", with: .inputOutput)
+    #expect(outcomes(CommitGroup.commit(plans)) == "ok ok writeFailed ok")
+    #expect(!bench.exists("c.done"))
+    #expect(bench.exists("d.done"))
+  }
+
+  @Test func failedSyncOfTheNamesGivesNobodyAReceipt() throws {
+    let plans = try plans(4)
+    bench.trace.fail("syncfs", with: .inputOutput, after: 1)
+    #expect(outcomes(CommitGroup.commit(plans)) == "writeFailed writeFailed writeFailed writeFailed")
+  }
+
+  @Test func failedRenameFailsOnlyItsFile() throws {
+    let plans = try plans(4)
+    bench.trace.fail("rename d.done", with: .noSpace)
+    #expect(outcomes(CommitGroup.commit(plans)) == "ok ok ok noSpace")
+  }
+
+  @Test func takenNameFailsOnlyItsFile() throws {
+    bench.folder.makeFile("b.done", "older")
+    let results = CommitGroup.commit(try plans(4, isReplacing: false))
+    #expect(outcomes(results) == "ok exists ok ok")
+    #expect(try bench.contents("b.done") == bytes("older"))
+  }
+
+  @Test func wrongProofFailsBeforeAnythingIsTouched() throws {
+    var plans = try plans(1)
+    plans[0] = CommitPlan(
+      stage: plans[0].stage, claim: bench.proof(pattern(5000, seed: 7)), directory: bench.directory,
+      name: bytes("a.done"), isReplacing: true)
+    #expect(outcomes(CommitGroup.commit(plans)) == "digestMismatch")
+    #expect(bench.trace.events.isEmpty)
+  }
+
+  @Test func writeBySomebodyElseIsNoticed() throws {
+    let plans = try plans(1)
+    let intruder = try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0)
+    try intruder.write([1, 2, 3], at: 100)
+    #expect(outcomes(CommitGroup.commit(plans)) == "changed")
+    #expect(!bench.exists("a.done"))
+  }
+}

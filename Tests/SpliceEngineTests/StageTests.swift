@@ -1,0 +1,212 @@
+// What is taken up again of an unfinished file: after a close, a killed process, a power cut, an intruder.
+
+import SpliceBase
+import SpliceCore
+import SpliceSystem
+import SpliceWire
+import TestFiles
+import Testing
+
+@testable import SpliceEngine
+
+private let block = Int(Limits.blockSize)
+
+@Suite struct StageTests {
+  private let bench: StageBench
+  private let content = pattern(3 * block + 1000)
+
+  init() throws { bench = try StageBench() }
+
+  private func open(size: Int? = nil) throws -> Stage { try bench.open("a", size: size ?? content.count) }
+
+  /// Leaves a stage of `count` bytes behind as a killed process would: without closing it.
+  private func abandon(at count: Int, checkpointAt checkpoint: Int? = nil) throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: checkpoint ?? 0)
+    if checkpoint != nil { try stage.checkpoint() }
+    try bench.append(stage, content, to: count)
+  }
+
+  private func change(at offset: UInt64, _ byte: UInt8) throws {
+    let file = try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0)
+    try file.write([byte], at: offset)
+  }
+
+  private func damageJournal(_ body: ([UInt8]) -> [UInt8]) throws {
+    let file = try bench.folder.open().openFile(bytes("a.journal"), .readWrite, permissions: 0)
+    let changed = body(try file.read(count: Int(try file.status().size), at: 0))
+    try file.truncate(to: 0)
+    try file.write(changed, at: 0)
+  }
+
+  @Test func nothingIsHeldAtFirst() throws {
+    let stage = try open()
+    #expect(stage.received == 0)
+    #expect(stage.proof == bench.proof(content, 0))
+    try stage.close()
+    #expect(!bench.exists("a"))
+  }
+
+  @Test(arguments: [1, block - 1, block, block + 1, 2 * block + 77, 3 * block + 1000])
+  func closedStageIsTakenUpWhole(count: Int) throws {
+    let first = try open()
+    try bench.fill(first, content, to: count)
+    try first.close()
+    let stage = try open()
+    #expect(stage.proof == bench.proof(content, count))
+    #expect(stage.durable == UInt64(count))
+  }
+
+  /// The page cache is whole after a kill, and the journal carries the stamp of the last write.
+  @Test(arguments: [block, 2 * block, 2 * block + 77])
+  func killedProcessLosesNothing(count: Int) throws {
+    try abandon(at: count, checkpointAt: block / 2)
+    let stage = try open()
+    #expect(stage.proof == bench.proof(content, count))
+  }
+
+  @Test func killedProcessIsNotReadAgainAtABlocksEnd() throws {
+    try abandon(at: 2 * block, checkpointAt: block)
+    let stage = try open()
+    #expect(stage.durable == UInt64(block))
+    #expect(stage.received == UInt64(2 * block))
+  }
+
+  @Test func powerCutKeepsWhatTheCheckpointCovers() throws {
+    try abandon(at: 2 * block + 77, checkpointAt: block + 5)
+    bench.reboot()
+    // What a disk may do to bytes that were never flushed.
+    try change(at: UInt64(block + 6), 0)
+    let stage = try open()
+    #expect(stage.durable == UInt64(block + 5))
+    #expect(stage.received >= UInt64(block + 5))
+    #expect(stage.proof == bench.proof(content, Int(stage.received)))
+  }
+
+  @Test func powerCutKeepsBlocksThatStillMatch() throws {
+    try abandon(at: 3 * block, checkpointAt: block)
+    bench.reboot()
+    let stage = try open()
+    #expect(stage.proof == bench.proof(content, 3 * block))
+    #expect(stage.durable == UInt64(block))
+  }
+
+  @Test func intruderIsFoundOut() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 2 * block)
+    try first.close()
+    try change(at: 10, content[10] ^ 1)
+    let stage = try open()
+    // Everything was read again: the proof is that of the bytes as they are.
+    var other = content
+    other[10] ^= 1
+    #expect(stage.proof == bench.proof(other, 2 * block))
+  }
+
+  @Test func intruderIsFoundOutWhileTheStageIsOpen() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    try change(at: 10, content[10] ^ 1)
+    #expect(throws: StoreError(.changed)) { try stage.checkpoint() }
+  }
+
+  @Test func tornJournalIsCutOff() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 3 * block)
+    try first.close()
+    try damageJournal { Array($0.dropLast(60)) }
+    #expect(try open().proof == bench.proof(content, 3 * block))
+  }
+
+  @Test func flippedBitInTheJournalCostsAReadNotTheBytes() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 3 * block)
+    try first.close()
+    for position in stride(from: 0, to: 160, by: 13) {
+      try damageJournal { journal in
+        var journal = journal
+        journal[position] ^= 4
+        return journal
+      }
+      #expect(try open().proof == bench.proof(content, 3 * block), "byte \(position)")
+    }
+  }
+
+  @Test func otherSizeOfTheSourceKeepsTheCommonBlocks() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 2 * block)
+    try first.close()
+    let longer = content + pattern(block, seed: 3)
+    let stage = try open(size: longer.count)
+    #expect(stage.proof == bench.proof(content, 2 * block))
+    try bench.fill(stage, longer)
+    #expect(stage.proof == bench.proof(longer))
+  }
+
+  @Test func resumeRefusesAnotherPrefix() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 2 * block)
+    #expect(throws: StoreError(.digestMismatch)) {
+      try first.resume(at: bench.proof(pattern(content.count, seed: 9), block))
+    }
+    #expect(try open().received == UInt64(2 * block))
+  }
+
+  @Test func resumeCutsBackToTheFork() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 2 * block + 500)
+    try stage.checkpoint()
+    try stage.resume(at: bench.proof(content, block))
+    #expect(stage.received == UInt64(block))
+    #expect(stage.durable == UInt64(block))
+    let other = Array(content[..<block]) + pattern(2 * block + 1000, seed: 5)
+    try bench.append(stage, other)
+    #expect(stage.proof == bench.proof(other))
+  }
+
+  @Test func damagedBlockIsDroppedAlone() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    let outcome = try withPieces([pattern(block, seed: 8)]) {
+      try stage.append($0, blockDigest: digest(Array(content[block..<2 * block])))
+    }
+    #expect(outcome == .damaged(blockStart: UInt64(block)))
+    #expect(stage.proof == bench.proof(content, block))
+    try bench.append(stage, content)
+    #expect(stage.proof == bench.proof(content))
+  }
+
+  @Test func failedSyncIsNeverRetriedIntoSuccess() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    try stage.checkpoint()
+    try bench.append(stage, content, to: 2 * block)
+    bench.trace.fail("sync a", with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try stage.checkpoint() }
+    #expect(stage.received == UInt64(block))
+    // The next one finds no unsynced bytes that it would have to believe.
+    let again = try open()
+    #expect(again.received == UInt64(block))
+    #expect(again.proof == bench.proof(content, block))
+  }
+
+  /// Data, then journal, then names: nothing is claimed before it is there.
+  @Test func checkpointSyncsInOrder() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    bench.trace.forget()
+    try stage.checkpoint()
+    #expect(bench.trace.events == ["sync a", "write a.journal", "sync a.journal", "sync names"])
+    try bench.append(stage, content, to: 2 * block)
+    bench.trace.forget()
+    try stage.checkpoint()
+    #expect(bench.trace.events == ["sync a", "write a.journal", "sync a.journal"])
+  }
+
+  @Test func twoStagesOfOneFileExcludeEachOther() throws {
+    let first = try open()
+    try bench.fill(first, content, to: block)
+    let second = try open()
+    #expect(throws: StoreError(.locked)) { try second.resume(at: second.proof) }
+  }
+}

@@ -1,0 +1,130 @@
+// A real folder that writes down what changes it, in order, and fails where it is told to.
+
+import SpliceBase
+import SpliceSystem
+
+/// What the files and directories of one test have in common.
+final class Trace {
+  /// "sync a", "rename a", "syncfs", …
+  private(set) var events: [String] = []
+  private var failures: [String: (error: Errno, after: Int)] = [:]
+
+  /// Lets the next event of this text fail, or a later one: after so many good ones.
+  func fail(_ event: String, with error: Errno, after count: Int = 0) { failures[event] = (error, count) }
+
+  func note(_ event: String) throws(Errno) {
+    events.append(event)
+    guard let failure = failures.removeValue(forKey: event) else { return }
+    if failure.after == 0 { throw failure.error }
+    failures[event] = (failure.error, failure.after - 1)
+  }
+
+  func forget() { events = [] }
+}
+
+final class TracingDirectory: Directory {
+  private let real: any Directory
+  private let trace: Trace
+
+  init(_ real: any Directory, _ trace: Trace) {
+    self.real = real
+    self.trace = trace
+  }
+
+  var descriptor: Int32 { real.descriptor }
+
+  func openFile(_ path: [UInt8], _ mode: OpenMode, permissions: UInt32) throws(Errno) -> any File {
+    TracingFile(try real.openFile(path, mode, permissions: permissions), text(path), trace)
+  }
+
+  func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
+    TracingDirectory(try real.openDirectory(path), trace)
+  }
+
+  func makeDirectory(_ name: [UInt8], permissions: UInt32) throws(Errno) {
+    try trace.note("mkdir \(text(name))")
+    try real.makeDirectory(name, permissions: permissions)
+  }
+
+  func rename(_ name: [UInt8], to directory: any Directory, as newName: [UInt8], replacing: Bool) throws(Errno) {
+    try trace.note("rename \(text(newName))")
+    try real.rename(name, to: directory, as: newName, replacing: replacing)
+  }
+
+  func remove(_ name: [UInt8]) throws(Errno) { try real.remove(name) }
+  func removeDirectory(_ name: [UInt8]) throws(Errno) { try real.removeDirectory(name) }
+
+  func status(_ path: [UInt8], followLinks: Bool) throws(Errno) -> FileStatus {
+    try real.status(path, followLinks: followLinks)
+  }
+
+  func reader() throws(Errno) -> any DirectoryReader { try real.reader() }
+
+  func sync() throws(Errno) {
+    try trace.note("sync names")
+    try real.sync()
+  }
+
+  func syncFileSystem() throws(Errno) {
+    try trace.note("syncfs")
+    try real.syncFileSystem()
+  }
+
+  func freeSpace() throws(Errno) -> UInt64 { try real.freeSpace() }
+}
+
+final class TracingFile: File {
+  private let real: any File
+  private let name: String
+  private let trace: Trace
+
+  init(_ real: any File, _ name: String, _ trace: Trace) {
+    self.real = real
+    self.name = name
+    self.trace = trace
+  }
+
+  var descriptor: Int32 { real.descriptor }
+  func status() throws(Errno) -> FileStatus { try real.status() }
+
+  func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+    try real.read(into: into, at: offset)
+  }
+
+  func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64) throws(Errno) {
+    try trace.note("write \(name)")
+    try real.write(pieces, at: offset)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    try trace.note("write \(name)")
+    try real.write(bytes, at: offset)
+  }
+
+  func syncData() throws(Errno) {
+    try trace.note("sync \(name)")
+    try real.syncData()
+  }
+
+  func sync() throws(Errno) {
+    try trace.note("sync \(name)")
+    try real.sync()
+  }
+
+  func startWriteback() { real.startWriteback() }
+
+  func waitForWriteback() throws(Errno) {
+    try trace.note("wait \(name)")
+    try real.waitForWriteback()
+  }
+
+  func truncate(to size: UInt64) throws(Errno) { try real.truncate(to: size) }
+  func reserve(from offset: UInt64, count: UInt64) throws(Errno) { try real.reserve(from: offset, count: count) }
+  func setModified(_ time: Timestamp) throws(Errno) { try real.setModified(time) }
+  func setMode(_ mode: UInt32) throws(Errno) { try real.setMode(mode) }
+  func willNeed(from offset: UInt64, count: UInt64) { real.willNeed(from: offset, count: count) }
+  func dropCached() { real.dropCached() }
+  func tryLock() throws(Errno) -> Bool { try real.tryLock() }
+}
+
+func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
