@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 union any_address {
@@ -100,6 +102,51 @@ int csplice_socket_listen(const struct csplice_address *address, int backlog)
     if (address->version == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) < 0)
         return fail_closing(fd);
     if (bind(fd, &at.plain, size) < 0 || listen(fd, backlog) < 0)
+        return fail_closing(fd);
+    return fd;
+}
+
+/* Reached through the folder's descriptor, because a name in sun_path may have 107 bytes only. */
+static int local_address(int folder, const uint8_t *name, size_t count, struct sockaddr_un *out)
+{
+    memset(out, 0, sizeof *out);
+    out->sun_family = AF_UNIX;
+    int written = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%.*s", folder, (int)count,
+                           (const char *)name);
+    return written < 0 || (size_t)written >= sizeof out->sun_path ? -ENAMETOOLONG : 0;
+}
+
+static int open_local_socket(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int csplice_local_listen(int folder, const uint8_t *name, size_t count, uint32_t permissions, int backlog)
+{
+    struct sockaddr_un at;
+    int result = local_address(folder, name, count, &at);
+    if (result < 0)
+        return result;
+    int fd = open_local_socket();
+    if (fd < 0)
+        return fd;
+    /* Before bind: the name never exists with other permissions. */
+    if (fchmod(fd, permissions) < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, backlog) < 0)
+        return fail_closing(fd);
+    return fd;
+}
+
+int csplice_local_connect(int folder, const uint8_t *name, size_t count)
+{
+    struct sockaddr_un to;
+    int result = local_address(folder, name, count, &to);
+    if (result < 0)
+        return result;
+    int fd = open_local_socket();
+    if (fd < 0)
+        return fd;
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINTR)
         return fail_closing(fd);
     return fd;
 }

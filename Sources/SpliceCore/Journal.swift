@@ -17,13 +17,24 @@ package struct JournalHeader: Equatable, Sendable {
   package var mode: UInt32
   /// Where the file will be committed, below the root.
   package var path: [UInt8]
+  /// Who began it, for people: an address, or nothing.
+  package var origin: [UInt8]
 
-  package init(blockSize: UInt64, size: UInt64, modified: Timestamp, mode: UInt32, path: [UInt8]) {
+  package init(
+    blockSize: UInt64, size: UInt64, modified: Timestamp, mode: UInt32, path: [UInt8], origin: [UInt8] = []
+  ) {
     self.blockSize = blockSize
     self.size = size
     self.modified = modified
     self.mode = mode
     self.path = path
+    self.origin = origin
+  }
+
+  /// Whether both declare the same bytes for the same place, whoever sends them.
+  package func isSameTransfer(as other: JournalHeader) -> Bool {
+    blockSize == other.blockSize && size == other.size && modified == other.modified && mode == other.mode
+      && path == other.path
   }
 
   /// The bytes at the head of the file. Records follow them.
@@ -34,6 +45,7 @@ package struct JournalHeader: Equatable, Sendable {
       output.append(modified)
       output.append(integer: mode)
       output.append(lengthPrefixed: path)
+      output.append(lengthPrefixed: origin)
     }
   }
 
@@ -46,6 +58,7 @@ package struct JournalHeader: Equatable, Sendable {
       modified = try reader.timestamp()
       mode = try reader.integer()
       path = try reader.lengthPrefixed()
+      origin = try reader.lengthPrefixed()
     } catch { return nil }
     guard blockSize == BlockGeometry(fileSize: size).blockSize else { return nil }
   }

@@ -87,5 +87,5 @@ package final class BufferPool {
 
   func stopWaiting(_ link: Link) { waiting.removeAll { $0 === link } }
 
-  var isInUse: Bool { free.count < count }
+  var usedCount: Int { count - free.count }
 }

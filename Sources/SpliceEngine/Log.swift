@@ -2,6 +2,7 @@
 
 internal import SpliceBase
 internal import SpliceSystem
+internal import Synchronization
 
 /// The priorities of syslog(3) that a daemon of this kind has a use for.
 package enum LogLevel: UInt8, Sendable, Comparable {
@@ -31,11 +32,16 @@ package enum LogLevel: UInt8, Sendable, Comparable {
 }
 
 /// Writes log lines. Any thread: a line is one write.
-package struct Log: Sendable {
-  /// Lines above this are not written.
-  package let threshold: LogLevel
+package final class Log: Sendable {
+  private let limit: Atomic<UInt8>
 
-  package init(threshold: LogLevel) { self.threshold = threshold }
+  package init(threshold: LogLevel) { limit = Atomic(threshold.rawValue) }
+
+  /// Lines above this are not written.
+  package var threshold: LogLevel {
+    get { LogLevel(rawValue: limit.load(ordering: .relaxed)) ?? .info }
+    set { limit.store(newValue.rawValue, ordering: .relaxed) }
+  }
 
   /// Writes `<N>spliced: ` and what `body` appends. `body` is not called when nobody would see it.
   package func write(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {

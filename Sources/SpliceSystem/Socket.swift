@@ -42,6 +42,26 @@ package final class Socket {
     return Socket(descriptor: try checkedDescriptor(csplice_socket_listen(&raw, backlog)))
   }
 
+  /// Listens at the name `name` in `folder`, for those whom `permissions` let write it.
+  ///
+  /// - Throws: `.addressInUse` when there is something of that name; a socket that nobody serves stays there
+  ///   when its process is killed.
+  /// The corresponding C function is `bind(2)`, for `unix(7)`.
+  package static func listen(
+    in folder: any Directory, name: [UInt8], permissions: UInt32, backlog: Int32
+  ) throws(Errno) -> Socket {
+    Socket(
+      descriptor: try checkedDescriptor(
+        csplice_local_listen(folder.descriptor, name, name.count, permissions, backlog)))
+  }
+
+  /// Connects to a socket that `listen(in:)` made. The corresponding C function is `connect(2)`.
+  ///
+  /// - Throws: `.connectionRefused` when nobody serves it any more.
+  package static func connect(in folder: any Directory, name: [UInt8]) throws(Errno) -> Socket {
+    Socket(descriptor: try checkedDescriptor(csplice_local_connect(folder.descriptor, name, name.count)))
+  }
+
   /// The next waiting connection, or nil when there is none. The corresponding C function is `accept4(2)`.
   ///
   /// - Throws: `.tooManyOpenFiles` and the like, with the connection still waiting: back off.

@@ -29,6 +29,7 @@ package enum ErrorCode: UInt16, Sendable, CaseIterable {
   case shuttingDown = 23
   case readFailed = 24
   case notEmpty = 25
+  case kicked = 26
 
   /// True when the same request may succeed later without anybody changing it.
   package var isTransient: Bool {
@@ -65,6 +66,7 @@ package enum ErrorCode: UInt16, Sendable, CaseIterable {
     case .shuttingDown: "the server is shutting down"
     case .readFailed: "read failed"
     case .notEmpty: "directory not empty"
+    case .kicked: "disconnected by the administrator"
     }
   }
 }

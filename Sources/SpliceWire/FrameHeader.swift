@@ -23,14 +23,22 @@ package enum FrameType: UInt8, Sendable, CaseIterable {
   case ping = 18
   case cancel = 19
   case error = 20
+  // Over the control socket only.
+  case sessions = 32
+  case kick = 33
+  case drain = 34
+  case partials = 35
+  /// Removes one unfinished upload.
+  case discard = 36
+  case reload = 37
 
   /// The flags that this type may carry.
   package var knownFlags: FrameFlags {
     switch self {
     case .data: [.endOfBlock]
     case .ack: [.rewind]
-    case .list: [.reply, .more]
-    case .stat, .remove, .verify, .ping: [.reply]
+    case .list, .sessions, .partials: [.reply, .more]
+    case .stat, .remove, .verify, .ping, .kick, .drain, .discard, .reload: [.reply]
     case .want: [.start]
     default: []
     }

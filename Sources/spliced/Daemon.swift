@@ -26,8 +26,16 @@ enum Daemon {
     Process.setFileModeMask(0o022)
     let log = Log(threshold: options.logLevel)
     guard let store = open(options) else { return 1 }
+    let control: ControlPlace?
+    do throws(Errno) {
+      control = try controlPlace(options, store)
+    } catch {
+      complain(about: options.control ?? [], "cannot open the folder of the control socket", error.name)
+      return 1
+    }
     do throws(ServerError) {
-      let server = try Server(options.server, store, log)
+      let server = try Server(options.server, store, control: control, log)
+      server.onReload = { reload(arguments, options, log) }
       for address in server.addresses {
         log.write(.notice) { line in
           line.append("serving ")
@@ -45,6 +53,44 @@ enum Daemon {
       return 1
     }
     return 0
+  }
+
+  /// - Returns: nil when there is no place for one: a read-only folder has none of its own.
+  private static func controlPlace(_ options: Options, _ store: Store) throws(Errno) -> ControlPlace? {
+    guard let path = options.control else {
+      return store.ownFolder.map { ControlPlace(folder: $0, name: [UInt8]("control")) }
+    }
+    let (folder, name) = split(path)
+    return ControlPlace(folder: try PosixDirectory.open(folder, confined: false), name: name)
+  }
+
+  /// Parses the same command line again: the file that it names may say something else now.
+  private static func reload(
+    _ arguments: [[UInt8]], _ before: Options, _ log: Log
+  ) -> (configuration: ServerConfiguration?, note: [UInt8]) {
+    let after: Options
+    do throws(UsageError) {
+      guard case .serve(let parsed) = try Options.parse(arguments) else { return (nil, []) }
+      after = parsed
+    } catch {
+      return (nil, [UInt8]("the options were left as they are: ") + error.text)
+    }
+    log.threshold = after.logLevel
+    var note = [UInt8]("the limits are those of the options now")
+    let old = before.server
+    let new = after.server
+    if new.listen != old.listen || new.workers != old.workers || new.memory != old.memory
+      || new.isReadOnly != old.isReadOnly || after.root != before.root || after.control != before.control
+    {
+      note.append("; addresses, workers, memory, the folder and --read-only change with a restart only")
+    }
+    return (new, note)
+  }
+
+  /// A path as its folder and its last name.
+  private static func split(_ path: [UInt8]) -> (folder: [UInt8], name: [UInt8]) {
+    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8]("."), path) }
+    return (slash == 0 ? [UInt8]("/") : Array(path[..<slash]), Array(path[(slash + 1)...]))
   }
 
   private static func open(_ options: Options) -> Store? {
@@ -75,9 +121,7 @@ enum Daemon {
 
   /// Written whole under another name, then renamed, so that a reader never sees half a number.
   private static func write(port: UInt16, to path: [UInt8]) -> Bool {
-    let slash = path.lastIndex(of: UInt8(ascii: "/"))
-    let folder = slash.map { $0 == 0 ? [UInt8]("/") : Array(path[..<$0]) } ?? [UInt8](".")
-    let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
+    let (folder, name) = split(path)
     var text: [UInt8] = []
     text.append(decimal: UInt64(port))
     text.append("\n")
@@ -129,6 +173,10 @@ extension ServerError {
       address.format(into: &text)
       text.append(": ")
       text.append(errno.name)
+    case .cannotControl(let errno):
+      text.append("cannot make the control socket: ")
+      text.append(errno.name)
+      text.append(errno == .addressInUse ? "; another daemon answers there" : "; name another place with --control")
     case .cannotStart(let error):
       text.append("cannot start: ")
       error.describe(into: &text)

@@ -29,6 +29,8 @@ struct Options {
   var server = ServerConfiguration()
   var root: [UInt8] = []
   var portFile: [UInt8]?
+  /// Where the control socket is; nil: in the root's own folder.
+  var control: [UInt8]?
   var logLevel = LogLevel.info
 
   private enum ID {
@@ -44,6 +46,13 @@ struct Options {
     static let partialExpiry: Int32 = 10
     static let help: Int32 = 11
     static let version: Int32 = 12
+    static let control: Int32 = 13
+    static let maxPerAddress: Int32 = 14
+    static let maxTransfers: Int32 = 15
+    static let limitRate: Int32 = 16
+    static let limitClientRate: Int32 = 17
+    static let minFree: Int32 = 18
+    static let options: Int32 = 19
   }
 
   private static let table = [
@@ -57,6 +66,13 @@ struct Options {
     LongOption(name: "port-file", takesValue: true, id: ID.portFile),
     LongOption(name: "log", takesValue: true, id: ID.log),
     LongOption(name: "partial-expiry", takesValue: true, id: ID.partialExpiry),
+    LongOption(name: "control", takesValue: true, id: ID.control),
+    LongOption(name: "max-per-address", takesValue: true, id: ID.maxPerAddress),
+    LongOption(name: "max-transfers", takesValue: true, id: ID.maxTransfers),
+    LongOption(name: "limit-rate", takesValue: true, id: ID.limitRate),
+    LongOption(name: "limit-client-rate", takesValue: true, id: ID.limitClientRate),
+    LongOption(name: "min-free", takesValue: true, id: ID.minFree),
+    LongOption(name: "options", takesValue: true, id: ID.options),
     LongOption(name: "help", takesValue: false, short: UInt8(ascii: "h"), id: ID.help),
     LongOption(name: "version", takesValue: false, id: ID.version),
   ]
@@ -68,23 +84,34 @@ struct Options {
       -l, --listen ADDR:PORT       where to listen; may be repeated (127.0.0.1:7420; port 0 picks a free one)
           --workers N|auto         event loops, each a thread (1; auto: one for each CPU)
           --max-connections N      clients at a time; the next one is told to come back (1024)
+          --max-per-address N      clients from one address at a time (as many as in all)
+          --max-transfers N        uploads and downloads at a time; the next one waits and comes back (no limit)
+          --limit-rate SIZE        bytes a second, in and out, of all clients together (no limit)
+          --limit-client-rate SIZE bytes a second, in and out, of each client (no limit)
+          --min-free SIZE          room on the disk that uploads leave free (0)
           --memory SIZE            for bytes on their way to the disk, in all (16MiB)
           --checkpoint SIZE,SECS   make uploads durable every so often (64MiB,5)
           --idle-timeout SECS      disconnect a client that is silent for so long (60; 0: never)
           --partial-expiry TIME    remove unfinished uploads that nobody came back for (7d; s, m, h, d)
           --read-only              serve, but store and change nothing
           --port-file PATH         write the port of the first address there
+          --control PATH           the administrator's socket (ROOT/.splice/control)
+          --options FILE           more options, one a line: NAME VALUE; SIGHUP reads them again
           --log LEVEL              error, warning, notice, info or debug (info)
       -h, --help                   this text
           --version                the version
 
     SIGTERM and SIGINT: stop accepting, checkpoint unfinished uploads, exit 0.
+    SIGHUP: read the options again; what cannot change while it runs is named in the log.
 
     """
 
+  /// - Parameter arguments: without the program's name.
   static func parse(_ arguments: [[UInt8]]) throws(UsageError) -> Action {
+    var all = arguments
+    if let file = OptionsFile.named(in: arguments, table, id: ID.options) { all = try OptionsFile.read(file) + arguments }
     var options = Options()
-    var parser = OptionParser(arguments, options: table)
+    var parser = OptionParser(all[...], options: table)
     while let argument = parser.next() {
       switch argument {
       case .unknown(let text): throw UsageError("unknown option", text)
@@ -92,6 +119,7 @@ struct Options {
       case .option(ID.help, _): return .help
       case .option(ID.version, _): return .version
       case .option(ID.readOnly, _): options.server.isReadOnly = true
+      case .option(ID.options, _): break
       case .option(let id, let value): try options.set(id, value ?? [])
       }
     }
@@ -120,6 +148,18 @@ struct Options {
       }
     case ID.maxConnections:
       server.connectionsMax = Int(try number(value, 1...1_000_000, "--max-connections takes 1 to 1000000, not"))
+    case ID.maxPerAddress:
+      server.perAddressMax = Int(try number(value, 1...1_000_000, "--max-per-address takes 1 to 1000000, not"))
+    case ID.maxTransfers:
+      server.transfersMax = Int(try number(value, 1...1_000_000, "--max-transfers takes 1 to 1000000, not"))
+    case ID.limitRate: server.rate = try rate(value, "--limit-rate takes at least 1KiB, not")
+    case ID.limitClientRate: server.sessionRate = try rate(value, "--limit-client-rate takes at least 1KiB, not")
+    case ID.minFree:
+      guard let size = parseSize(value) else { throw UsageError("--min-free takes a size like 500MiB, not", value) }
+      server.freeSpaceMin = size
+    case ID.control:
+      if value.isEmpty { throw UsageError("--control takes the name of a socket") }
+      control = value
     case ID.memory:
       guard let size = parseSize(value), size >= 1 << 20, size <= 1 << 40 else {
         throw UsageError("--memory takes a size of at least 1MiB, not", value)
@@ -151,6 +191,11 @@ struct Options {
     else { throw UsageError("--checkpoint takes SIZE,SECONDS with at least 1MiB,1, not", value) }
     server.checkpointBytes = size
     server.checkpointMilliseconds = 1000 * seconds
+  }
+
+  private func rate(_ value: [UInt8], _ complaint: StaticString) throws(UsageError) -> UInt64 {
+    guard let rate = parseSize(value), rate >= 1 << 10 else { throw UsageError(complaint, value) }
+    return rate
   }
 
   private func number(

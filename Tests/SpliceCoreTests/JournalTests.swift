@@ -7,7 +7,7 @@ import Testing
 private let header = JournalHeader(
   blockSize: 1 << 20, size: 3_145_733, modified: Timestamp(seconds: 1_700_000_000, nanoseconds: 9),
   mode: 0o644,
-  path: [UInt8]("photos/a.raw"))
+  path: [UInt8]("photos/a.raw"), origin: [UInt8]("192.0.2.1:5000"))
 private let key = FileKey(
   device: 2049, inode: 77, size: 3_145_733, modified: Timestamp(seconds: 1_700_000_000, nanoseconds: 9),
   changed: Timestamp(seconds: 1_700_000_001, nanoseconds: 10))

@@ -15,7 +15,7 @@ import Testing
       (.busy, 12),
       (.denied, 13), (.badPath, 14), (.digestMismatch, 15), (.version, 16), (.notFound, 17), (.changed, 18),
       (.isDirectory, 19), (.notDirectory, 20), (.malformed, 21), (.superseded, 22), (.shuttingDown, 23),
-      (.readFailed, 24), (.notEmpty, 25),
+      (.readFailed, 24), (.notEmpty, 25), (.kicked, 26),
     ]
     #expect(published.map(\.0) == ErrorCode.allCases)
     for (code, number) in published { #expect(code.rawValue == number) }
@@ -37,7 +37,7 @@ import Testing
       ErrorMessage(code).appendBody(to: &bytes)
       #expect(try ErrorMessage(body: bytes).code == code)
     }
-    for number: UInt16 in [0, 26, .max] {
+    for number: UInt16 in [0, 27, .max] {
       var bytes: [UInt8] = []
       bytes.append(integer: number)
       #expect(try ErrorMessage(body: bytes + Array(repeating: 0, count: 24)).code == .uploadFailed)

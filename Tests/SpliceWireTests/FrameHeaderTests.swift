@@ -51,8 +51,8 @@ import Testing
       switch type {
       case .data: 1
       case .ack: 2
-      case .list: 4 + 8
-      case .stat, .remove, .verify, .ping: 4
+      case .list, .sessions, .partials: 4 + 8
+      case .stat, .remove, .verify, .ping, .kick, .drain, .discard, .reload: 4
       case .want: 16
       default: 0
       }

@@ -22,6 +22,11 @@ enum Parsed: Equatable {
   case listing(Listing, FrameFlags, UInt64)
   case information(Information, UInt64)
   case verification(Verification, UInt64)
+  case sessions(SessionList, FrameFlags, UInt64)
+  case kick(Kick, UInt64)
+  case drain(DrainState, UInt64)
+  case partials(PartialList, FrameFlags, UInt64)
+  case reload(ReloadNote, UInt64)
   /// A message without fields.
   case plain(FrameHeader, [UInt8])
   case error(ErrorMessage, UInt64)
@@ -47,7 +52,14 @@ enum Parsed: Equatable {
     case .stat where isReply: self = .information(try Information(body: body), stream)
     case .verify where isReply: self = .verification(try Verification(body: body), stream)
     case .remove where isReply, .ping, .cancel: self = .plain(header, body)
-    case .list, .stat, .remove, .verify:
+    case .sessions where isReply: self = .sessions(try SessionList(body: body), flags, stream)
+    case .kick where !isReply: self = .kick(try Kick(body: body), stream)
+    case .drain where isReply: self = .drain(try DrainState(body: body), stream)
+    case .partials where isReply: self = .partials(try PartialList(body: body), flags, stream)
+    case .reload where isReply: self = .reload(try ReloadNote(body: body), stream)
+    case .sessions, .kick, .drain, .partials, .reload: self = .plain(header, body)
+    case .discard where isReply: self = .plain(header, body)
+    case .list, .stat, .remove, .verify, .discard:
       // LIST may carry `more` without `reply`; it means nothing there, but it is not lost here.
       if flags.isEmpty {
         self = .request(try PathRequest(body: body, of: header.type), header.type, stream)

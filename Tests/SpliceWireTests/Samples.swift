@@ -48,7 +48,7 @@ private func data(_ name: String, _ prefix: DataPrefix, _ bytes: StaticString) -
 
 enum Samples {
   /// One for each frame of the vector file, in its order.
-  static var all: [Sample] { connection + uploads + downloads + tree }
+  static var all: [Sample] { connection + uploads + downloads + tree + control }
 
   private static var connection: [Sample] {
     var client = Hello()
@@ -179,6 +179,50 @@ enum Samples {
       request("verify", .verify, "photos/a.txt", stream: 17),
       sample("verify-intact", intact, stream: 17, flags: .reply, .verification(intact, 17)),
       sample("verify-damaged", damaged, stream: 17, flags: .reply, .verification(damaged, 17)),
+    ]
+  }
+
+  private static var control: [Sample] {
+    var session = SessionEntry(id: 7)
+    session.activity = .uploading
+    session.worker = 1
+    session.streams = 3
+    session.ageMilliseconds = 5000
+    session.quietMilliseconds = 20
+    session.received = 5 * mebibyte
+    session.verified = 4 * mebibyte
+    session.durable = 3 * mebibyte
+    session.sent = 1000
+    session.done = 4 * mebibyte + 1
+    session.size = 8 * mebibyte
+    session.proto = [UInt8]("splice")
+    session.address = [UInt8]("192.0.2.1:5000")
+    session.path = [UInt8]("photos/a.raw")
+    let sessions = SessionList(entries: [session])
+    let none = SessionList(entries: [])
+    let kick = Kick(id: 7)
+    let drain = DrainState(transfers: 5, isEnding: false)
+    let partials = PartialList(entries: [
+      PartialEntry(
+        path: [UInt8]("a.raw"), size: size, received: mebibyte, ageSeconds: 3600,
+        origin: [UInt8]("192.0.2.1:5000"), isActive: true)
+    ])
+    let note = ReloadNote(text: [UInt8]("done"))
+    let more: FrameFlags = [.reply, .more]
+    return [
+      plain("sessions", .sessions, stream: 1),
+      sample("sessions-reply-last", sessions, stream: 1, flags: .reply, .sessions(sessions, .reply, 1)),
+      sample("sessions-reply-none", none, stream: 1, flags: .reply, .sessions(none, .reply, 1)),
+      sample("kick", kick, stream: 2, .kick(kick, 2)),
+      plain("kick-reply", .kick, flags: .reply, stream: 2),
+      plain("drain", .drain, stream: 3),
+      sample("drain-reply", drain, stream: 3, flags: .reply, .drain(drain, 3)),
+      plain("partials", .partials, stream: 4),
+      sample("partials-reply-more", partials, stream: 4, flags: more, .partials(partials, more, 4)),
+      request("discard", .discard, "a.raw", stream: 5),
+      plain("discard-reply", .discard, flags: .reply, stream: 5),
+      plain("reload", .reload, stream: 6),
+      sample("reload-reply", note, stream: 6, flags: .reply, .reload(note, 6)),
     ]
   }
 }

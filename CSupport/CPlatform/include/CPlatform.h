@@ -119,6 +119,9 @@ struct csplice_address {
 };
 
 int csplice_socket_listen(const struct csplice_address *address, int backlog);
+/* Unix sockets: `name` is one component in the folder. Needs /proc. */
+int csplice_local_listen(int folder, const uint8_t *name, size_t count, uint32_t permissions, int backlog);
+int csplice_local_connect(int folder, const uint8_t *name, size_t count);
 /* -EAGAIN when nobody waits; a connection that failed while it waited is skipped. */
 int csplice_socket_accept(int fd);
 int csplice_socket_connect(const struct csplice_address *address);

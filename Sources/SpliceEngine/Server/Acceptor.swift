@@ -1,9 +1,8 @@
-// The listening sockets, and the door: how many may come in.
+// A listening socket: accepts, asks the door, hands over to a worker.
 
 internal import SpliceBase
 internal import SpliceSystem
 internal import SpliceUV
-internal import Synchronization
 
 /// Accepts connections on the first worker's loop and hands each to a worker.
 final class Acceptor {
@@ -11,9 +10,6 @@ final class Acceptor {
   /// same waiting connection again and again.
   private static let pauseMilliseconds: UInt64 = 100
   private static let backlog: Int32 = 511
-  /// So many above the limit are told that the server is busy, and wait for the peer to read it; the next
-  /// ones are only closed.
-  private static let refusalsMax = 32
   /// Connections accepted before the loop looks at the others again.
   private static let turnMax = 64
 
@@ -70,17 +66,18 @@ final class Acceptor {
   }
 
   private func admit(_ peer: Socket) {
-    let count = shared.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
-    let limit = shared.configuration.connectionsMax
-    if count > limit + Self.refusalsMax {
-      shared.connectionCount.subtract(1, ordering: .relaxed)
-      return peer.close()
-    }
+    let address = peer.peerAddress?.bytes ?? []
+    let configuration = here.configuration
+    let answer = shared.door.enter(
+      address, connectionsMax: configuration.connectionsMax, perAddressMax: configuration.perAddressMax)
+    guard answer != .closed else { return peer.close() }
     do throws(Errno) { try peer.setNoDelay() } catch { /* Only latency would suffer. */ }
-    let worker = group.chooseWorker(here: count > limit ? here : nil)
+    let isRefused = answer == .full
+    let worker = group.chooseWorker(here: isRefused ? here : nil)
     if worker === here {
-      worker.adopt(peer, isRefused: count > limit)
+      worker.adopt(peer, isRefused: isRefused)
     } else if !worker.post(.accept(peer)) {
+      shared.door.leave(address, wasRefused: false)
       peer.close()
     }
   }

@@ -10,7 +10,7 @@ internal import Synchronization
 /// The native session over one link. Belongs to its worker's thread.
 ///
 /// Lives in its worker's table until its socket is closed and every stream has let go of its files.
-final class Connection: LinkOwner {
+final class Connection: Session, LinkOwner {
   private enum State {
     case awaitingHello
     case serving
@@ -27,23 +27,35 @@ final class Connection: LinkOwner {
   private var lastStream: UInt64 = 0
   /// Where the pieces of the current DATA frame go; nil drops them.
   private var dataTarget: UploadStream?
-  private var peer: [UInt8] = []
+  let peerAddress: SocketAddress?
+  /// The peer's address, for people.
+  private(set) var peer: [UInt8] = []
   /// Received bytes that streams have not stored yet.
   private var backlog = 0
   private let startedAt: Instant
-  private var endReason: LinkEnd?
+  private var endReason: SessionEnd?
+  private var isDraining = false
+  /// Bytes of uploads here that matched their digests, and that are on stable storage.
+  private var verified: UInt64 = 0
+  private var durable: UInt64 = 0
+  /// What the worker's counters know of.
+  private var settledReceived: UInt64 = 0
+  private var settledSent: UInt64 = 0
+  private var bytesReceived: UInt64 = 0
+  private var bytesSent: UInt64 = 0
 
   init(id: UInt64, _ socket: Socket, worker: Worker) throws(UVError) {
     self.id = id
     self.worker = worker
     startedAt = worker.loop.now
-    socket.peerAddress?.format(into: &peer)
+    peerAddress = socket.peerAddress
+    peerAddress?.format(into: &peer)
     link = try Link(worker.loop, socket, pool: worker.pool, owner: self)
     log(.info) { $0.append("connected") }
   }
 
   var store: Store { worker.shared.store }
-  var configuration: ServerConfiguration { worker.shared.configuration }
+  var configuration: ServerConfiguration { worker.configuration }
 
   func address(of stream: UInt64) -> StreamAddress {
     StreamAddress(worker: worker.index, session: id, stream: stream)
@@ -62,16 +74,68 @@ final class Connection: LinkOwner {
 
   // MARK: From the worker
 
-  func refuse() {
-    var busy = ErrorMessage(.busy, "the server is busy: it has as many connections as it is allowed")
-    busy.retryAfterSeconds = 5
-    endLink(with: busy)
+  func end(because reason: SessionEnd) {
+    let error: ErrorMessage
+    switch reason {
+    case .limit:
+      var busy = ErrorMessage(.busy, "the server is busy: it has as many connections as it is allowed")
+      busy.retryAfterSeconds = 5
+      error = busy
+    case .kicked: error = ErrorMessage(.kicked, "disconnected by the administrator of the server")
+    case .idle: error = ErrorMessage(.timeout, "the connection was silent for too long")
+    case .closedByPeer, .broken, .shutdown, .refused:
+      error = ErrorMessage(.shuttingDown, "the server is shutting down; what it acknowledged is kept")
+    }
+    endLink(with: error, because: reason)
   }
 
-  /// The daemon is stopping: what is received is checkpointed, the peer is told to come back.
-  func shutDown() {
-    for stream in streams { stream.abandon() }
-    endLink(with: ErrorMessage(.shuttingDown, "the server is shutting down; what it acknowledged is kept"))
+  func drain() {
+    isDraining = true
+    if streams.isEmpty { end(because: .shutdown) }
+  }
+
+  var entry: SessionEntry {
+    settle()
+    var entry = SessionEntry(id: id)
+    let now = worker.loop.now
+    entry.worker = UInt16(clamping: worker.index)
+    entry.streams = UInt16(clamping: streams.count)
+    entry.ageMilliseconds = now.milliseconds(since: startedAt)
+    entry.quietMilliseconds = link.map { now.milliseconds(since: $0.lastProgress) } ?? 0
+    entry.received = bytesReceived
+    entry.sent = bytesSent
+    entry.verified = verified
+    entry.durable = durable
+    entry.proto = [UInt8]("splice")
+    entry.address = peer
+    if let stream = streams.first {
+      entry.activity = stream.activity
+      entry.path = stream.path.bytes
+      (entry.done, entry.size) = stream.progress
+    }
+    return entry
+  }
+
+  func count(verified more: UInt64) {
+    verified += more
+    worker.counters.verified.add(more)
+  }
+
+  func count(durable more: UInt64) {
+    durable += more
+    worker.counters.durable.add(more)
+  }
+
+  /// Brings the worker's counters up to date with the link's.
+  private func settle() {
+    if let link {
+      bytesReceived = link.bytesReceived
+      bytesSent = link.bytesSent
+    }
+    worker.counters.received.add(bytesReceived - settledReceived)
+    worker.counters.sent.add(bytesSent - settledSent)
+    settledReceived = bytesReceived
+    settledSent = bytesSent
   }
 
   func evict(stream id: UInt64) {
@@ -87,9 +151,10 @@ final class Connection: LinkOwner {
   func tick(_ now: Instant) {
     guard let link else { return }
     link.tick()
+    settle()
     let quiet = now.milliseconds(since: link.lastProgress)
     if configuration.idleMilliseconds > 0, quiet > configuration.idleMilliseconds, !isWorking {
-      return endLink(with: ErrorMessage(.timeout, "the connection was silent for too long"))
+      return end(because: .idle)
     }
     for stream in streams { stream.tick(now) }
     link.flush()
@@ -161,7 +226,8 @@ final class Connection: LinkOwner {
     case .ping:
       guard body.isEmpty else { throw .trailing(type: header.type.rawValue) }
       link?.send { FrameHeader(.ping, flags: [.reply], length: 0, stream: header.stream).append(to: &$0) }
-    case .hello, .have, .chain, .ack, .committed, .give, .end, .error, .data:
+    case .hello, .have, .chain, .ack, .committed, .give, .end, .error, .data, .sessions, .kick, .drain, .partials,
+      .discard, .reload:
       endLink(with: ErrorMessage(.unknownMessage, "a client does not send this message here"))
     }
   }
@@ -175,6 +241,9 @@ final class Connection: LinkOwner {
       return endLink(with: ErrorMessage(.malformed, path: bytes, "stream ids must rise"))
     }
     lastStream = header.stream
+    if isDraining {
+      return answer(header.stream, ErrorMessage(.shuttingDown, path: bytes, "the server takes no new work"))
+    }
     // The peer counts a stream as closed when it has its answer; ours may still be letting go of its files.
     guard streams.count < 2 * Limits.streamsPerConnectionMax else {
       return answer(header.stream, ErrorMessage(.busy, path: bytes, "too many open requests on this connection"))
@@ -197,6 +266,7 @@ final class Connection: LinkOwner {
   }
 
   private func answer(_ stream: UInt64, _ error: ErrorMessage) {
+    worker.counters.count(refusal: error.code)
     link?.send { error.append(to: &$0, stream: stream) }
   }
 
@@ -232,9 +302,10 @@ final class Connection: LinkOwner {
   }
 
   func linkDidEnd(_ end: LinkEnd) {
+    settle()
     link = nil
     dataTarget = nil
-    if endReason == nil { endReason = end }
+    if endReason == nil { endReason = end == .closedByPeer ? .closedByPeer : .broken(end.sentence) }
     for stream in streams { stream.abandon() }
     removeIfDone()
   }
@@ -245,6 +316,7 @@ final class Connection: LinkOwner {
   func didEnd(_ stream: any ServerStream) {
     if dataTarget === stream { dataTarget = nil }
     streams.removeAll { $0 === stream }
+    if isDraining, streams.isEmpty, link != nil { end(because: .shutdown) }
     removeIfDone()
   }
 
@@ -272,13 +344,19 @@ final class Connection: LinkOwner {
     endLink(with: ErrorMessage(.malformed, text: text))
   }
 
+  private func endLink(with error: ErrorMessage) { endLink(with: error, because: .refused(error.code)) }
+
   /// Says why, then ends the connection.
-  private func endLink(with error: ErrorMessage) {
+  private func endLink(with error: ErrorMessage, because reason: SessionEnd) {
     if case .ending = state { return }
     state = .ending
-    log(.info) { line in
-      line.append("refused: ")
-      line.append(contentsOf: error.text)
+    endReason = reason
+    worker.counters.count(refusal: error.code)
+    if case .refused = reason {
+      log(.info) { line in
+        line.append("refused: ")
+        line.append(contentsOf: error.text)
+      }
     }
     for stream in streams { stream.abandon() }
     link?.send { error.append(to: &$0, stream: 0) }

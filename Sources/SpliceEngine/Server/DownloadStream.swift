@@ -32,12 +32,13 @@ final class DownloadStream: ServerStream, PoolJob {
   }
 
   let id: UInt64
-  private let path: WirePath
+  let path: WirePath
   private let want: Want
   private let startsAtOnce: Bool
   private let connection: Connection
   private let request: PoolRequest
   private var sender: DownloadSender?
+  private var size: UInt64 = 0
   private var isTransfer = false
   private var isAbandoned = false
   private var hasEnded = false
@@ -71,12 +72,15 @@ final class DownloadStream: ServerStream, PoolJob {
   }
 
   var isBusy: Bool { request.isInFlight }
+  var activity: SessionActivity { .downloading }
+  var progress: (done: UInt64, size: UInt64) { (sender?.nextPiece?.offset ?? 0, size) }
 
   // MARK: From the connection
 
   func begin() {
+    guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
     isTransfer = true
-    connection.worker.group?.didBeginTransfer(on: connection.worker.index)
+    connection.worker.counters.downloads.add(1)
     submit(.open)
   }
 
@@ -275,7 +279,9 @@ final class DownloadStream: ServerStream, PoolJob {
     case .proved(let ours):
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
-    case .agreed(let prefix): sender?.begin(at: prefix)
+    case .agreed(let prefix):
+      connection.count(resumedAt: prefix.bytes)
+      sender?.begin(at: prefix)
     case .prepared(let first, let digests):
       if first == preparedFrom + UInt64(prepared.count), prepared.count <= Self.prepareCount {
         prepared.append(contentsOf: digests)
@@ -297,6 +303,7 @@ final class DownloadStream: ServerStream, PoolJob {
 
   private func didOpen() {
     guard let source else { return }
+    size = source.size
     sender = DownloadSender(size: source.size)
     if want.held == 0 {
       give(proved: AgreedPrefix(ours: .empty(source.geometry), theirs: .empty(source.geometry)))
@@ -314,6 +321,7 @@ final class DownloadStream: ServerStream, PoolJob {
       modified: source.status.modified, blockSize: source.geometry.blockSize,
       version: source.status.key.stamp)
     connection.link?.send { give.append(to: &$0, stream: id) }
+    if startsAtOnce, let proved { connection.count(resumedAt: proved.bytes) }
     sender.handleOpened(startingAt: startsAtOnce ? proved?.bytes : nil)
     self.sender = sender
   }

@@ -10,6 +10,15 @@ enum Message {
   case evict(StreamAddress)
   /// The lease that this stream waits for is free.
   case leaseIsFree(StreamAddress)
+  case inquiry(Inquiry)
+  /// For the first worker: everybody has answered.
+  case inquiryIsAnswered(Inquiry)
+  /// The limits are others from now on.
+  case reconfigure(ServerConfiguration)
+  /// For the first worker: another one has ended.
+  case workerDidEnd
+  /// Take no new work, and end when there is none.
+  case drain
   /// Finish: checkpoint what is under way and end.
   case stop
 }

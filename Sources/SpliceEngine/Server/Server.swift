@@ -3,30 +3,44 @@
 internal import SpliceBase
 package import SpliceSystem
 package import SpliceUV
+internal import SpliceWire
 internal import Synchronization
 
 package enum ServerError: Error, Equatable {
   /// This address cannot be listened on.
   case cannotListen(SocketAddress, Errno)
+  /// The control socket cannot be made.
+  case cannotControl(Errno)
   /// No memory or descriptors for the loops.
   case cannotStart(UVError)
 }
 
 /// Runs on the thread that calls `run`, and on one more for each further worker.
-package final class Server {
+package final class Server: Administration {
   private let shared: Shared
   private let group: WorkerGroup
+  private var configuration: ServerConfiguration
   private var acceptors: [Acceptor] = []
+  private var control: ControlListener?
   private var signals: [SignalWatcher] = []
   private var threads: [LoopThread] = []
+  private var isDraining = false
   /// Where it listens, with the ports that the kernel chose.
   package private(set) var addresses: [SocketAddress] = []
+  /// Reads the options again, at SIGHUP and when the administrator asks. Returns the new ones, if they are
+  /// right, and what a person should know.
+  package var onReload: (() -> (configuration: ServerConfiguration?, note: [UInt8]))?
 
   /// Listens on all addresses; connections are accepted once `run` is called.
-  package init(_ configuration: ServerConfiguration, _ store: Store, _ log: Log) throws(ServerError) {
-    shared = Shared(configuration, store, log)
+  ///
+  /// - Parameter control: nil for a server without a control socket.
+  package init(
+    _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log
+  ) throws(ServerError) {
+    self.configuration = configuration
+    shared = Shared(store, log)
     do throws(UVError) {
-      group = try WorkerGroup(shared)
+      group = try WorkerGroup(shared, configuration)
     } catch { throw .cannotStart(error) }
     for address in configuration.listen {
       let socket: Socket
@@ -38,15 +52,28 @@ package final class Server {
         acceptors.append(try Acceptor(socket, shared, group))
       } catch { throw .cannotStart(error) }
     }
+    if let place {
+      let socket: Socket
+      do throws(Errno) { socket = try place.listen() } catch { throw .cannotControl(error) }
+      do throws(UVError) {
+        control = try ControlListener(place, socket, group.workers[0], self)
+      } catch { throw .cannotStart(error) }
+    }
   }
 
   /// Serves until SIGTERM or SIGINT, then checkpoints every unfinished upload and returns.
   package func run() throws(ServerError) {
     let first = group.workers[0]
+    first.onEnd = { self.close() }
     do throws(UVError) {
       for number in [SignalWatcher.terminate, SignalWatcher.interrupt] {
         signals.append(try SignalWatcher(first.loop, signal: number) { self.stop() })
       }
+      signals.append(
+        try SignalWatcher(first.loop, signal: SignalWatcher.hangUp) {
+          let note = self.reload()
+          self.shared.log.write(.notice) { $0.append(contentsOf: note) }
+        })
       for worker in group.workers.dropFirst() {
         threads.append(try LoopThread { worker.run() })
       }
@@ -55,13 +82,51 @@ package final class Server {
     for thread in threads { thread.join() }
   }
 
+  // MARK: Administration
+
+  func drain() -> DrainState {
+    let transfers = UInt32(clamping: group.transferCount)
+    if isDraining {
+      stop()
+      return DrainState(transfers: transfers, isEnding: true)
+    }
+    isDraining = true
+    shared.log.write(.notice) { line in
+      line.append("draining: no new clients; transfers under way: ")
+      line.append(decimal: UInt64(transfers))
+    }
+    closeAcceptors()
+    for worker in group.workers { worker.post(.drain) }
+    return DrainState(transfers: transfers, isEnding: transfers == 0)
+  }
+
+  func reload() -> [UInt8] {
+    guard let (fresh, note) = onReload?() else { return [UInt8]("there is nothing to read again") }
+    if let fresh {
+      configuration = fresh
+      for worker in group.workers { worker.post(.reconfigure(fresh)) }
+    }
+    return note
+  }
+
+  // MARK: Stopping
+
   private func stop() {
-    guard !signals.isEmpty else { return }
     shared.log.write(.notice) { $0.append("stopping: what was received is being checkpointed") }
-    for signal in signals { signal.close() }
-    signals = []
+    closeAcceptors()
+    for worker in group.workers { worker.post(.stop) }
+  }
+
+  private func closeAcceptors() {
     for acceptor in acceptors { acceptor.close() }
     acceptors = []
-    for worker in group.workers { worker.post(.stop) }
+  }
+
+  /// The last session is gone.
+  private func close() {
+    for signal in signals { signal.close() }
+    signals = []
+    control?.close()
+    control = nil
   }
 }

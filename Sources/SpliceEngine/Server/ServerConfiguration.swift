@@ -7,6 +7,15 @@ package struct ServerConfiguration: Sendable {
   /// Loops, each with its own thread and share of the memory.
   package var workers = 1
   package var connectionsMax = 1024
+  /// Of one address; 0: as many as in all.
+  package var perAddressMax = 0
+  /// Uploads and downloads at a time; 0: no limit of its own.
+  package var transfersMax = 0
+  /// Bytes a second, received and sent together, of all clients and of each; 0: no limit.
+  package var rate: UInt64 = 0
+  package var sessionRate: UInt64 = 0
+  /// Bytes of the file system that uploads leave free.
+  package var freeSpaceMin: UInt64 = 0
   /// Bytes for receive buffers, all workers together.
   package var memory = 16 << 20
   /// A checkpoint is due after so many bytes …

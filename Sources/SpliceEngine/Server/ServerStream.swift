@@ -10,6 +10,10 @@ internal import SpliceWire
 /// Ends by calling `Connection.didEnd`, once, when it holds no file and no buffer any more.
 protocol ServerStream: AnyObject {
   var id: UInt64 { get }
+  var path: WirePath { get }
+  var activity: SessionActivity { get }
+  /// Bytes that are done, and how many there are.
+  var progress: (done: UInt64, size: UInt64) { get }
   /// A job is running, or output waits for it.
   var isBusy: Bool { get }
   /// This stream, if it takes DATA.
@@ -30,6 +34,8 @@ protocol ServerStream: AnyObject {
 }
 
 extension ServerStream {
+  var activity: SessionActivity { .other }
+  var progress: (done: UInt64, size: UInt64) { (0, 0) }
   var upload: UploadStream? { nil }
   func produce() -> Bool { false }
   func tick(_ now: Instant) {}
@@ -49,6 +55,30 @@ extension Connection {
       line.append(": ")
       line.append(contentsOf: message.text)
     }
+    worker.counters.count(refusal: message.code)
     link?.send { message.append(to: &$0, stream: stream) }
+  }
+}
+
+extension Connection {
+  /// Returns false when there are as many transfers as are allowed. Each is ended with
+  /// `WorkerGroup.didEndTransfer`.
+  func beginTransfer() -> Bool {
+    worker.group?.beginTransfer(on: worker.index, max: configuration.transfersMax) ?? false
+  }
+
+  /// A transfer goes on behind a proved prefix.
+  func count(resumedAt bytes: UInt64) {
+    guard bytes > 0 else { return }
+    worker.counters.resumes.add(1)
+    worker.counters.resumedBytes.add(bytes)
+  }
+}
+
+extension ErrorMessage {
+  static func tooManyTransfers(_ path: WirePath) -> ErrorMessage {
+    var busy = ErrorMessage(.busy, path: path.bytes, "the server has as many transfers as it is allowed")
+    busy.retryAfterSeconds = 2
+    return busy
   }
 }

@@ -19,7 +19,7 @@ final class TreeStream: ServerStream, PoolJob {
   }
 
   let id: UInt64
-  private let path: WirePath
+  let path: WirePath
   private let type: FrameType
   private let connection: Connection
   private let request: PoolRequest

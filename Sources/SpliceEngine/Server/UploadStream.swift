@@ -32,7 +32,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   }
 
   let id: UInt64
-  private let path: WirePath
+  let path: WirePath
   private let offer: Offer
   private let connection: Connection
   private let request: PoolRequest
@@ -61,6 +61,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
+  /// How far the stage was when the counters heard of it last.
+  private var counted = (received: UInt64(0), verified: UInt64(0), durable: UInt64(0))
   private var acknowledged: UInt64 = 0
   private var durableAcknowledged: UInt64 = 0
   private var checkpointDue: Instant
@@ -79,6 +81,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   }
 
   var upload: UploadStream? { self }
+  var activity: SessionActivity { .uploading }
+  var progress: (done: UInt64, size: UInt64) { (counted.received, offer.size) }
   var isBusy: Bool { request.isInFlight || isWaitingForLease || committing != nil }
   private var address: StreamAddress { connection.address(of: id) }
   private var now: Instant { connection.worker.loop.now }
@@ -103,8 +107,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     {
     case .granted:
       hasLease = true
+      guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
       isTransfer = true
-      connection.worker.group?.didBeginTransfer(on: connection.worker.index)
+      connection.worker.counters.uploads.add(1)
       submit(.open)
     case .waiting(let holder):
       isWaitingForLease = true
@@ -283,7 +288,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     let store = connection.store
     let existing = try store.existing(path)
     if existing != nil, offer.policy == .create { throw StoreError(.exists) }
-    let stage = try store.openStage(path, size: offer.size, modified: offer.modified, mode: offer.mode)
+    let stage = try store.openStage(
+      path, size: offer.size, modified: offer.modified, mode: offer.mode, origin: connection.peer)
     self.stage = stage
     var have = Have(
       state: .nothing, blockSize: stage.geometry.blockSize, bytes: 0, proof: stage.proof.digest,
@@ -332,7 +338,12 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     case .none:
       switch done {
       case .close: return didClose(nil)
-      case .resume: scheduleCheckpoint()
+      case .resume:
+        scheduleCheckpoint()
+        if let stage {
+          counted = (stage.received, stage.verified, stage.durable)
+          connection.count(resumedAt: stage.received)
+        }
       case .write, .checkpoint: acknowledge()
       case .open, .probe: break
       }
@@ -353,6 +364,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
 
   private func acknowledge() {
     guard let stage else { return }
+    countProgress(stage)
     connection.store.leases.note(path, holder: address, received: stage.received, now: now)
     if stage.durable == stage.received { scheduleCheckpoint() }
     guard stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
@@ -360,12 +372,20 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     sendAcknowledgement(flags: [])
   }
 
+  private func countProgress(_ stage: Stage) {
+    counted.received = stage.received
+    if stage.verified > counted.verified { connection.count(verified: stage.verified - counted.verified) }
+    counted.verified = stage.verified
+    if stage.durable > counted.durable { connection.count(durable: stage.durable - counted.durable) }
+    counted.durable = stage.durable
+  }
+
   private func sendAcknowledgement(flags: FrameFlags) {
     guard let stage, !isAbandoned else { return }
     acknowledged = stage.received
     durableAcknowledged = stage.durable
-    let verified = stage.received - stage.geometry.tail(of: stage.received)
-    let ack = Ack(received: stage.received, verified: verified, durable: min(stage.durable, verified))
+    let ack = Ack(
+      received: stage.received, verified: stage.verified, durable: min(stage.durable, stage.verified))
     connection.link?.send { ack.append(to: &$0, stream: id, flags: flags) }
   }
 
@@ -395,6 +415,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     switch result {
     case .success(let status):
       committed = status
+      connection.worker.counters.commits.add(1)
+      if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
+      if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
       connection.log(.info) { line in
         line.append("stored ")
         line.append(quoting: path.bytes)

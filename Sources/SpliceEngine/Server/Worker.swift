@@ -7,15 +7,12 @@ internal import Synchronization
 
 /// What all workers share: immutable, or safe for any thread by itself.
 final class Shared: Sendable {
-  let configuration: ServerConfiguration
   let store: Store
   let log: Log
-  /// Connections open on all workers.
-  let connectionCount = Atomic<Int>(0)
+  let door = Door()
   private let nextSession = Atomic<UInt64>(1)
 
-  init(_ configuration: ServerConfiguration, _ store: Store, _ log: Log) {
-    self.configuration = configuration
+  init(_ store: Store, _ log: Log) {
     self.store = store
     self.log = log
   }
@@ -32,11 +29,20 @@ final class Worker {
   /// Uploads that are whole.
   let commits: CommitQueue
   let shared: Shared
+  let counters = Counters()
+  /// What this worker was told last.
+  private(set) var configuration: ServerConfiguration
   /// All workers, this one among them; set before any runs.
   var group: WorkerGroup?
+  /// Called once, when the last session is gone and no other will come.
+  var onEnd: (() -> Void)?
   private(set) var mailbox: Mailbox?
   private var timer: Timer?
-  private var connections: [UInt64: Connection] = [:]
+  private var sessions: [UInt64: any Session] = [:]
+  private var refused: Set<UInt64> = []
+  /// The first worker ends last: signals and the control socket are on its loop.
+  private var othersRunning: Int
+  private(set) var isDraining = false
   private var isStopping = false
   private let sweepRequest: PoolRequest
   private var sweepDue: Instant
@@ -44,11 +50,13 @@ final class Worker {
   private static let tickMilliseconds: UInt64 = 500
   private static let sweepMilliseconds: UInt64 = 3_600_000
 
-  init(index: Int, _ shared: Shared) throws(UVError) {
+  init(index: Int, _ shared: Shared, _ configuration: ServerConfiguration) throws(UVError) {
     self.index = index
     self.shared = shared
+    self.configuration = configuration
+    othersRunning = index == 0 ? configuration.workers - 1 : 0
     loop = try Loop()
-    pool = BufferPool(bytes: shared.configuration.memory / shared.configuration.workers)
+    pool = BufferPool(bytes: configuration.memory / configuration.workers)
     commits = CommitQueue(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now
@@ -72,77 +80,121 @@ final class Worker {
     for message in mailbox.drain() {
       switch message {
       case .accept(let socket): adopt(socket)
-      case .evict(let address): connections[address.session]?.evict(stream: address.stream)
-      case .leaseIsFree(let address): connections[address.session]?.retryLease(stream: address.stream)
+      case .evict(let address): sessions[address.session]?.evict(stream: address.stream)
+      case .leaseIsFree(let address): sessions[address.session]?.retryLease(stream: address.stream)
+      case .inquiry(let inquiry): answer(inquiry)
+      case .inquiryIsAnswered(let inquiry): inquiry.complete()
+      case .reconfigure(let configuration): self.configuration = configuration
+      case .workerDidEnd:
+        othersRunning -= 1
+        if isStopping || isDraining { closeIfEmpty() }
+      case .drain: drain()
       case .stop: stop()
       }
     }
   }
 
-  // MARK: Connections
+  private func answer(_ inquiry: Inquiry) {
+    guard let group else { return }
+    switch inquiry.question {
+    case .allSessions: inquiry.answer(sessions.values.map { $0.entry }, group)
+    case .kick(let id):
+      guard let session = sessions[id] else { return inquiry.answer([], group) }
+      let entry = session.entry
+      session.end(because: .kicked)
+      inquiry.answer([entry], group)
+    }
+  }
+
+  // MARK: Sessions
 
   /// - Parameter isRefused: there are too many; it is only told so.
   func adopt(_ socket: Socket, isRefused: Bool = false) {
     let id = shared.makeSession()
     do throws(UVError) {
-      let connection = try Connection(id: id, socket, worker: self)
-      connections[id] = connection
-      if isRefused { connection.refuse() } else if isStopping { connection.shutDown() }
+      let session = try Connection(id: id, socket, worker: self)
+      sessions[id] = session
+      counters.openSessions.set(sessions.count)
+      if isRefused {
+        refused.insert(id)
+        session.end(because: .limit)
+      } else if isStopping || isDraining {
+        session.end(because: .shutdown)
+      } else {
+        counters.sessions.add(1)
+      }
     } catch {
+      let address = socket.peerAddress
       socket.close()
-      didRemoveConnection()
+      didLeave(address, wasRefused: isRefused)
     }
   }
 
-  /// The connection's socket is closed and its streams have let go of their files.
-  func remove(_ connection: Connection) {
-    guard connections.removeValue(forKey: connection.id) != nil else { return }
-    didRemoveConnection()
+  /// The session's socket is closed and its streams have let go of their files.
+  func remove(_ session: any Session) {
+    guard sessions.removeValue(forKey: session.id) != nil else { return }
+    didLeave(session.peerAddress, wasRefused: refused.remove(session.id) != nil)
   }
 
-  private func didRemoveConnection() {
-    shared.connectionCount.subtract(1, ordering: .relaxed)
+  private func didLeave(_ address: SocketAddress?, wasRefused: Bool) {
+    shared.door.leave(address?.bytes ?? [], wasRefused: wasRefused)
     group?.didRemoveConnection(from: index)
-    if isStopping { closeIfEmpty() }
+    counters.openSessions.set(sessions.count)
+    if isStopping || isDraining { closeIfEmpty() }
   }
 
   private func tick() {
     let now = loop.now
-    for connection in Array(connections.values) { connection.tick(now) }
+    for session in Array(sessions.values) { session.tick(now) }
+    counters.buffersInUse.set(pool.usedCount)
     if index == 0, sweepDue <= now, !sweepRequest.isInFlight, !isStopping {
       sweepDue = now.advanced(byMilliseconds: Self.sweepMilliseconds)
-      sweepRequest.submit(SweepJob(shared))
+      sweepRequest.submit(SweepJob(shared, expirySeconds: configuration.partialExpirySeconds))
     }
   }
 
   // MARK: Stopping
 
+  private func drain() {
+    guard !isDraining else { return }
+    isDraining = true
+    for session in Array(sessions.values) { session.drain() }
+    closeIfEmpty()
+  }
+
   private func stop() {
     guard !isStopping else { return }
     isStopping = true
-    for connection in Array(connections.values) { connection.shutDown() }
+    for session in Array(sessions.values) { session.end(because: .shutdown) }
     closeIfEmpty()
   }
 
   private func closeIfEmpty() {
-    guard connections.isEmpty, timer != nil else { return }
+    guard sessions.isEmpty, othersRunning == 0, timer != nil else { return }
     timer?.close()
     timer = nil
     mailbox?.close()
     mailbox = nil
+    if index > 0 { group?.workers[0].post(.workerDidEnd) }
+    onEnd?()
+    onEnd = nil
   }
 }
 
 /// Removes what was abandoned.
 private final class SweepJob: PoolJob {
   private let shared: Shared
+  private let expirySeconds: UInt64
   private var removed = 0
 
-  init(_ shared: Shared) { self.shared = shared }
+  init(_ shared: Shared, expirySeconds: UInt64) {
+    self.shared = shared
+    self.expirySeconds = expirySeconds
+  }
 
   func run() {
     removed = shared.store.sweep(
-      partialsOlderThan: shared.configuration.partialExpirySeconds, now: SystemClock.wallNow())
+      partialsOlderThan: expirySeconds, now: SystemClock.wallNow())
   }
 
   func finish(cancelled: Bool) {

@@ -14,10 +14,12 @@ final class WorkerGroup: @unchecked Sendable {
 
   let workers: [Worker]
   private let loads: [Load]
+  /// Under way on all workers.
+  private let transfers = Atomic<Int>(0)
 
-  init(_ shared: Shared) throws(UVError) {
+  init(_ shared: Shared, _ configuration: ServerConfiguration) throws(UVError) {
     var workers: [Worker] = []
-    for index in 0..<shared.configuration.workers { workers.append(try Worker(index: index, shared)) }
+    for index in 0..<configuration.workers { workers.append(try Worker(index: index, shared, configuration)) }
     self.workers = workers
     loads = workers.map { _ in Load() }
     for worker in workers { worker.group = self }
@@ -40,8 +42,26 @@ final class WorkerGroup: @unchecked Sendable {
   }
 
   func didRemoveConnection(from index: Int) { loads[index].connections.subtract(1, ordering: .relaxed) }
-  func didBeginTransfer(on index: Int) { loads[index].transfers.add(1, ordering: .relaxed) }
-  func didEndTransfer(on index: Int) { loads[index].transfers.subtract(1, ordering: .relaxed) }
+
+  /// Returns false when there are as many transfers as are allowed.
+  func beginTransfer(on index: Int, max: Int) -> Bool {
+    let count = transfers.add(1, ordering: .relaxed).newValue
+    if max > 0, count > max {
+      transfers.subtract(1, ordering: .relaxed)
+      return false
+    }
+    loads[index].transfers.add(1, ordering: .relaxed)
+    workers[index].counters.openTransfers.set(loads[index].transfers.load(ordering: .relaxed))
+    return true
+  }
+
+  func didEndTransfer(on index: Int) {
+    transfers.subtract(1, ordering: .relaxed)
+    loads[index].transfers.subtract(1, ordering: .relaxed)
+    workers[index].counters.openTransfers.set(loads[index].transfers.load(ordering: .relaxed))
+  }
+
+  var transferCount: Int { transfers.load(ordering: .relaxed) }
 
   /// Passes a message to the worker that serves `address`.
   func post(_ message: Message, to address: StreamAddress) { workers[address.worker].post(message) }

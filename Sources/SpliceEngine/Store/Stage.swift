@@ -35,6 +35,8 @@ package final class Stage {
   package private(set) var geometry: BlockGeometry
   /// Bytes written and counted in the digests.
   package private(set) var received: UInt64 = 0
+  /// Bytes of whole blocks, whose digests were compared with the sender's.
+  package var verified: UInt64 { received - geometry.tail(of: received) }
   /// Bytes that a power cut cannot take back.
   package private(set) var durable: UInt64 = 0
 
@@ -93,7 +95,7 @@ package final class Stage {
   /// stage is of no use.
   package func redeclare(_ declared: JournalHeader) -> Bool {
     guard declared.blockSize == geometry.blockSize else { return false }
-    if declared != header {
+    if !declared.isSameTransfer(as: header) {
       header = declared
       journalIsForeign = true
     }
@@ -112,7 +114,7 @@ package final class Stage {
       !isDeclared || old.blockSize == header.blockSize
     {
       if !isDeclared { use(old) }
-      journalIsForeign = old != header
+      journalIsForeign = !old.isSameTransfer(as: header)
       self.log = log
       evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
       chain = try readChain(blocks: evidence.trustedBlocks)

@@ -18,6 +18,8 @@ package import SpliceWire
 package final class Store: @unchecked Sendable {
   /// What may be written; nil for a store that may only be read.
   private struct Workshop {
+    /// The folder of the others; the control socket goes there, too.
+    let base: any Directory
     let lock: any File
     let stages: any Directory
     let digests: any Directory
@@ -45,7 +47,7 @@ package final class Store: @unchecked Sendable {
       let base = try root.makePath([UInt8](WirePath.reservedName), permissions: 0o700)
       lock = try base.openFile([UInt8]("lock"), .create, permissions: 0o600)
       workshop = Workshop(
-        lock: lock, stages: try base.makePath([UInt8]("stage"), permissions: 0o700),
+        base: base, lock: lock, stages: try base.makePath([UInt8]("stage"), permissions: 0o700),
         digests: try base.makePath([UInt8]("digests"), permissions: 0o700))
       guard try lock.tryLock() else { throw .busy }
     } catch {
@@ -53,6 +55,9 @@ package final class Store: @unchecked Sendable {
     }
     return Store(root: root, workshop: workshop, boot: boot)
   }
+
+  /// Where things of the daemon's own may be kept; nil for a store that may only be read.
+  package var ownFolder: (any Directory)? { workshop?.base }
 
   package var isReadOnly: Bool { workshop == nil }
 
@@ -69,15 +74,17 @@ package final class Store: @unchecked Sendable {
 
   /// The stage of the upload to `path`: what an earlier try left, or an empty one. The caller holds the
   /// lease of the path.
+  ///
+  /// - Parameter origin: who sends it, for people.
   package func openStage(
-    _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32
+    _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32, origin: [UInt8]
   ) throws(StoreError) -> Stage {
     let workshop = try writable()
     let id = Self.stageID(path)
     let header = JournalHeader(
       blockSize: BlockGeometry(fileSize: size).blockSize, size: size, modified: modified,
       // Who may write a file here must not be able to make one that runs as somebody else.
-      mode: mode & 0o777, path: path.bytes)
+      mode: mode & 0o777, path: path.bytes, origin: origin)
     let location = Stage.Location(
       directory: workshop.stages, dataName: id + [UInt8](Self.dataSuffix),
       journalName: id + [UInt8](Self.journalSuffix))
@@ -212,13 +219,7 @@ package final class Store: @unchecked Sendable {
     guard !path.isRoot else { throw StoreError(.badPath) }
     var hadPartial = false
     do throws(Errno) {
-      let id = Self.stageID(path)
-      for suffix in [Self.journalSuffix, Self.dataSuffix] {
-        do throws(Errno) {
-          try workshop.stages.remove(id + [UInt8](suffix))
-          hadPartial = true
-        } catch { if error != .noEntry { throw error } }
-      }
+      hadPartial = try removePartial(Self.stageID(path), in: workshop.stages)
       let directory = try root.openDirectory(path.parent)
       if try directory.status(path.name, followLinks: false).kind == .directory {
         try directory.removeDirectory(path.name)
@@ -230,6 +231,32 @@ package final class Store: @unchecked Sendable {
       if error == .noEntry, hadPartial { return }
       throw StoreError(error, otherwise: .writeFailed)
     }
+  }
+
+  /// Removes what is unfinished under a name, and leaves what is finished. The caller holds the lease.
+  package func discardPartial(_ path: WirePath) throws(StoreError) {
+    let workshop = try writable()
+    do throws(Errno) {
+      guard try removePartial(Self.stageID(path), in: workshop.stages) else { throw .noEntry }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Returns false when there is none.
+  private func removePartial(_ id: [UInt8], in stages: any Directory) throws(Errno) -> Bool {
+    var found = false
+    for suffix in [Self.journalSuffix, Self.dataSuffix] {
+      do throws(Errno) {
+        try stages.remove(id + [UInt8](suffix))
+        found = true
+      } catch { if error != .noEntry { throw error } }
+    }
+    return found
+  }
+
+  package func partials(now: Timestamp) throws(StoreError) -> PartialReader {
+    PartialReader(try writable().stages, leases, nowSeconds: now.seconds)
   }
 
   package func reader(_ path: WirePath) throws(StoreError) -> ListReader {
@@ -250,17 +277,13 @@ package final class Store: @unchecked Sendable {
     do throws(Errno) {
       let reader = try workshop.stages.reader()
       while let entry = try reader.next() {
-        guard entry.name.ends(with: Self.dataSuffix) else {
+        guard let id = Self.stageID(ofData: entry.name) else {
           try sweepOrphan(entry.name, in: workshop.stages, olderThan: seconds, now: now)
           continue
         }
-        let id = Array(entry.name.dropLast(Self.dataSuffix.utf8CodeUnitCount))
         guard !leases.isStageHeld(id) else { continue }
         guard try isOld(entry.name, in: workshop.stages, seconds, now) else { continue }
-        try workshop.stages.remove(entry.name)
-        do throws(Errno) {
-          try workshop.stages.remove(id + [UInt8](Self.journalSuffix))
-        } catch { if error != .noEntry { throw error } }
+        _ = try removePartial(id, in: workshop.stages)
         removed += 1
       }
       try sweepBooks(workshop.digests)
@@ -309,6 +332,13 @@ package final class Store: @unchecked Sendable {
 
   private static let dataSuffix: StaticString = ".data"
   private static let journalSuffix: StaticString = ".journal"
+
+  static func journalName(of id: [UInt8]) -> [UInt8] { id + [UInt8](journalSuffix) }
+
+  /// Nil when the name is not that of a stage's data.
+  static func stageID(ofData name: [UInt8]) -> [UInt8]? {
+    name.ends(with: dataSuffix) ? Array(name.dropLast(dataSuffix.utf8CodeUnitCount)) : nil
+  }
 
   /// The names of a stage are derived from its destination, so that any protocol and any client finds it.
   package static func stageID(_ path: WirePath) -> [UInt8] {

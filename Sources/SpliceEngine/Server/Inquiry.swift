@@ -1,0 +1,50 @@
+// A question to all workers, and their answers together.
+
+internal import SpliceBase
+internal import SpliceUV
+internal import SpliceWire
+
+/// Goes from the first worker's thread to every worker, and back when the last one has answered.
+final class Inquiry: @unchecked Sendable {
+  enum Question {
+    case allSessions
+    /// Ends the session with this id; its entry is the answer.
+    case kick(UInt64)
+  }
+
+  let question: Question
+  private let mutex = Mutex()
+  private var missing: Int
+  private var entries: [SessionEntry] = []
+  /// Called once, on the first worker's thread.
+  private let completion: ([SessionEntry]) -> Void
+
+  private init(_ question: Question, workers: Int, completion: @escaping ([SessionEntry]) -> Void) {
+    self.question = question
+    missing = workers
+    self.completion = completion
+  }
+
+  /// To be called on the first worker's thread.
+  static func ask(
+    _ question: Question, _ group: WorkerGroup, completion: @escaping ([SessionEntry]) -> Void
+  ) {
+    let inquiry = Inquiry(question, workers: group.workers.count, completion: completion)
+    for worker in group.workers where !worker.post(.inquiry(inquiry)) { inquiry.answer([], group) }
+  }
+
+  /// Any thread, once for each worker.
+  func answer(_ more: [SessionEntry], _ group: WorkerGroup) {
+    let isLast = mutex.withLock {
+      entries.append(contentsOf: more)
+      missing -= 1
+      return missing == 0
+    }
+    if isLast { group.workers[0].post(.inquiryIsAnswered(self)) }
+  }
+
+  /// On the first worker's thread, after the last answer.
+  func complete() {
+    completion(entries.sorted { $0.id < $1.id })
+  }
+}
