@@ -410,6 +410,9 @@ package final class ClientRun: LinkOwner {
     return false
   }
 
+  /// The reason comes with `linkDidEnd`; a server that sends no protocol would not read an answer.
+  package func linkDidFind(_ error: WireError) {}
+
   package func linkDidEnd(_ end: LinkEnd) {
     link = nil
     isReady = false

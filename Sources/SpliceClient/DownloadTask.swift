@@ -172,7 +172,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       do throws(SequenceError) {
         try receiver.handleCommit(Commit(size: end.size, proof: end.proof))
       } catch { return misplaced() }
-      guard receiver.isCommitting else { return }
+      // The server had sent everything, and let go of the file, before it heard our RESUME.
+      guard receiver.isCommitting else { return restart(damage) }
       pendingCommit = proof
       submitNext()
     case .opening, .wanted, .negotiating, .ended: misplaced()
@@ -495,18 +496,21 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   /// A block arrived damaged: everything from its start on is asked for again.
   private func didFindDamage(_ proof: PrefixProof) {
     rewinds += 1
-    guard rewinds <= Self.rewindsMax else {
-      return end(
-        ClientError(
-          .downloadFailed, path: item.remotePath,
-          text: [UInt8]("blocks keep arriving damaged; the network or a memory on the way is faulty"),
-          isResumable: true))
-    }
+    guard rewinds <= Self.rewindsMax else { return end(damage) }
     dropPieces()
     dropsPieces = true
     pendingCommit = nil
+    // END was the last word of this stream: nobody would hear a RESUME.
+    if receiver.isCommitting { return restart(damage) }
     receiver.handleDamage(blockStart: proof.bytes)
     owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+  }
+
+  private var damage: ClientError {
+    ClientError(
+      .downloadFailed, path: item.remotePath,
+      text: [UInt8]("blocks keep arriving damaged; the network or a memory on the way is faulty"),
+      isResumable: true)
   }
 
   private func dropPieces() {

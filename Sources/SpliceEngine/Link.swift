@@ -27,6 +27,9 @@ package protocol LinkOwner: AnyObject {
   func linkDidReceiveData(_ slice: Slice, isLast: Bool)
   /// There is room for output. Returns false when there is nothing to send now.
   func linkWantsOutput() -> Bool
+  /// The peer's bytes cannot be read any further. The link ends with the return of this call, unless it
+  /// says why and calls `finish`.
+  func linkDidFind(_ error: WireError)
   /// The last call. Output that was waiting is dropped.
   func linkDidEnd(_ end: LinkEnd)
 }
@@ -229,7 +232,11 @@ package final class Link {
     var position = range.lowerBound
     while isOpen, let owner {
       let event: FrameEvent
-      do throws(WireError) { event = try decoder.next(input, &position) } catch { return end(.malformed(error)) }
+      do throws(WireError) { event = try decoder.next(input, &position) } catch {
+        owner.linkDidFind(error)
+        if isOpen { end(.malformed(error)) }
+        return
+      }
       switch event {
       case .needMore: return
       case .message(let header, let body):

@@ -105,6 +105,19 @@ enum DamagedSide: String, CaseIterable, Sendable {
     }
   }
 
+  /// Flips one bit of the last block: by the time the client sees it, the daemon has sent its last word about
+  /// this file and no idle timeout comes to help.
+  @Test(arguments: Route.allCases)
+  func clientMendsDamageInTheLastBlock(_ route: Route) throws {
+    try withTrial("\(#function) \(route.rawValue)") { trial in
+      let transfer = try Transfer(trial, route, size: 2 * blockSize)
+      transfer.proxy.strike(.flip, after: 3 * blockSize / 2, transfer.payload)
+      try transfer.finish(retryFor: 30)
+      #expect(transfer.proxy.strikes == 1, trial.note())
+      #expect(transfer.proxy.connections == 1, trial.note("the link was not at fault"))
+    }
+  }
+
   /// Breaks a transfer in the middle, does `harm` to what was stored, finishes it, and lets `check` see how.
   private func damaged(
     _ side: DamagedSide, _ variant: String = "", name: String = #function, _ harm: (Transfer) throws -> Int,

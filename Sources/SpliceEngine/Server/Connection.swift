@@ -196,7 +196,9 @@ final class Connection: Session, LinkOwner {
   }
 
   private func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
-    guard !header.flags.contains(.reply) else { throw .unknownFlags(type: header.type.rawValue, flags: header.flags.rawValue) }
+    guard header.flags.isDisjoint(with: [.reply, .more]) else {
+      throw .unknownFlags(type: header.type.rawValue, flags: header.flags.rawValue)
+    }
     switch header.type {
     case .offer:
       let offer = try Offer(body: body)
@@ -213,16 +215,16 @@ final class Connection: Session, LinkOwner {
       }
     case .probe:
       let probe = try Probe(body: body)
-      find(header.stream)?.handleProbe(probe)
+      withOpened(header.stream) { $0.handleProbe(probe) }
     case .resume:
       let resume = try Resume(body: body)
-      find(header.stream)?.handleResume(resume)
+      withOpened(header.stream) { $0.handleResume(resume) }
     case .commit:
       let commit = try Commit(body: body)
-      find(header.stream)?.handleCommit(commit)
+      withOpened(header.stream) { $0.handleCommit(commit) }
     case .cancel:
       guard body.isEmpty else { throw .trailing(type: header.type.rawValue) }
-      find(header.stream)?.abandon()
+      withOpened(header.stream) { $0.abandon() }
     case .ping:
       guard body.isEmpty else { throw .trailing(type: header.type.rawValue) }
       link?.send { FrameHeader(.ping, flags: [.reply], length: 0, stream: header.stream).append(to: &$0) }
@@ -272,15 +274,28 @@ final class Connection: Session, LinkOwner {
 
   private func find(_ id: UInt64) -> (any ServerStream)? { streams.first { $0.id == id } }
 
+  /// Calls `body` with the stream. One that has failed is gone while messages for it are still on the way:
+  /// they are passed over. One that was never opened is a mistake of the peer.
+  private func withOpened(_ id: UInt64, _ body: (any ServerStream) -> Void) {
+    guard id <= lastStream, id > 0 else {
+      return endLink(with: ErrorMessage(.malformed, "a message for a stream that was never opened"))
+    }
+    if let stream = find(id) { body(stream) }
+  }
+
   func linkDidBeginData(_ prefix: DataPrefix) {
     dataTarget = nil
-    guard case .serving = state else { return }
-    guard prefix.stream <= lastStream, prefix.stream > 0 else {
-      return endLink(with: ErrorMessage(.malformed, "data for a stream that was never opened"))
+    switch state {
+    case .ending: return
+    case .awaitingHello: return endLink(with: ErrorMessage(.unknownMessage, "the first message must be HELLO"))
+    case .serving: break
     }
-    // A stream that failed is gone, while its data is still on the way: that is passed over.
-    guard let upload = find(prefix.stream)?.upload, upload.handleData(prefix) else { return }
-    dataTarget = upload
+    withOpened(prefix.stream) { stream in
+      guard let upload = stream.upload else {
+        return endLink(with: ErrorMessage(.malformed, "data for a stream that is no upload"))
+      }
+      if upload.handleData(prefix) { dataTarget = upload }
+    }
   }
 
   func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
@@ -300,6 +315,8 @@ final class Connection: Session, LinkOwner {
     for stream in streams where stream.produce() { return true }
     return false
   }
+
+  func linkDidFind(_ error: WireError) { linkError(error) }
 
   func linkDidEnd(_ end: LinkEnd) {
     settle()
@@ -341,7 +358,9 @@ final class Connection: Session, LinkOwner {
       text.append(": ")
       text.append(decimal: UInt64(culprit))
     }
-    endLink(with: ErrorMessage(.malformed, text: text))
+    var code = ErrorCode.malformed
+    if case .unknownType = error { code = .unknownMessage }
+    endLink(with: ErrorMessage(code, text: text))
   }
 
   private func endLink(with error: ErrorMessage) { endLink(with: error, because: .refused(error.code)) }

@@ -16,8 +16,9 @@ final class DownloadStream: ServerStream, PoolJob {
     /// Digest more of the file, until the first `bytes` bytes can be proved.
     case prove(bytes: UInt64)
     case probe([UInt64])
-    /// Check a claim of the peer and begin there.
-    case resume(PrefixProof)
+    /// Check a claim of the peer and begin there. `again`: it has been sent DATA already and asks anew, so
+    /// a block may be damaged on our side.
+    case resume(PrefixProof, again: Bool)
     /// Fetch digests and warm the pages of the blocks from this one on.
     case prepare(from: UInt64)
   }
@@ -43,8 +44,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private var isAbandoned = false
   private var hasEnded = false
   private var pendingControl: Job?
-  /// The peer asked again for bytes that it had been sent: a block may be damaged on our side.
-  private var resumeCount = 0
+  private var hasSentData = false
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -94,7 +94,7 @@ final class DownloadStream: ServerStream, PoolJob {
     guard var sender else { return fail(SequenceError.unexpected(.resume)) }
     do throws(SequenceError) { try sender.handleResume(from: resume.from) } catch { return fail(error) }
     self.sender = sender
-    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
+    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof), again: hasSentData))
   }
 
   func handleCommit(_ commit: Commit) { fail(SequenceError.unexpected(.commit)) }
@@ -102,7 +102,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private func control(_ next: Job) {
     guard !isAbandoned else { return }
     guard pendingControl == nil else {
-      return fail(ErrorMessage(.unknownMessage, path: path.bytes, "a request came before the last was answered"))
+      return fail(ErrorMessage(.malformed, path: path.bytes, "a request came before the last was answered"))
     }
     pendingControl = next
     submitNext()
@@ -147,6 +147,7 @@ final class DownloadStream: ServerStream, PoolJob {
     link.send { prefix.append(to: &$0) }
     link.send(source.file, offset: piece.offset, count: piece.count)
     sender.handleSent(piece.count)
+    hasSentData = true
     self.sender = sender
     let preparedEnd = preparedFrom + UInt64(prepared.count)
     if preparedEnd - block <= UInt64(Self.prepareCount / 2), preparedEnd * sender.geometry.blockSize < source.size {
@@ -200,12 +201,12 @@ final class DownloadStream: ServerStream, PoolJob {
       let wanted = min(last.multipliedReportingOverflow(by: source.geometry.blockSize).partialValue, source.size)
       guard try source.extendBook(toCover: wanted, budget: Self.proveBudget) else { return .none }
       return .chain(try source.chain(at: blockCounts))
-    case .resume(let claim):
+    case .resume(let claim, let again):
       guard let source, try source.extendBook(toCover: claim.bytes, budget: Self.proveBudget) else { return .none }
       guard let agreed = AgreedPrefix(ours: try source.proof(of: claim.bytes), theirs: claim) else {
         throw StoreError(.digestMismatch)
       }
-      if resumeCount > 1 { try checkBlock(at: claim.bytes, of: source) }
+      if again { try checkBlock(at: claim.bytes, of: source) }
       return .agreed(agreed)
     case .prepare(let first):
       guard let source else { return .none }

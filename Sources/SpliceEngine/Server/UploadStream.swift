@@ -148,7 +148,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private func control(_ next: Job) {
     guard !isAbandoned else { return }
     guard pendingControl == nil else {
-      return fail(ErrorMessage(.unknownMessage, path: path.bytes, "a request came before the last was answered"))
+      return fail(ErrorMessage(.malformed, path: path.bytes, "a request came before the last was answered"))
     }
     pendingControl = next
     submitNext()

@@ -21,6 +21,24 @@ final class RawPeer {
     }
   }
 
+  /// The next `count` bytes; fewer when the daemon closes before that.
+  ///
+  /// - Throws: when they have not come within the time.
+  func read(_ count: Int, within seconds: Double = patienceSeconds) throws -> [UInt8] {
+    let deadline = Deadline(seconds: seconds)
+    var heard = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      if deadline.hasPassed { throw Failure("\(filled) of \(count) bytes came from the daemon") }
+      var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&interest, 1, 50) > 0 else { continue }
+      let step = heard.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, count - filled, 0) }
+      if step <= 0 { return Array(heard[..<filled]) }
+      filled += step
+    }
+    return heard
+  }
+
   /// Everything that the daemon says until it closes; nil when it has not closed within the time.
   func readUntilClosed(within seconds: Double) -> [UInt8]? {
     let deadline = Deadline(seconds: seconds)
