@@ -123,10 +123,13 @@ final class Worker {
 
   private func closeIfEmpty() {
     guard connections.isEmpty, timer != nil else { return }
+    require(!pool.isInUse, "every buffer came back before its worker ended")
     timer?.close()
     timer = nil
     mailbox?.close()
     mailbox = nil
+    // The group holds its workers.
+    group = nil
   }
 }
 
