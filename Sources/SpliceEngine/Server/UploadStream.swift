@@ -42,6 +42,9 @@ final class UploadStream: ServerStream, PoolJob {
   private var hasLease = false
   private var isWaitingForLease = false
   private var isTransfer = false
+  /// RESUME was accepted: what the stage holds is what the peer sends. Until then it may be something else,
+  /// and nothing of it is acknowledged.
+  private var isAgreed = false
   /// Nothing is taken from the peer any more; files are still to be closed.
   private var isAbandoned = false
   private var hasEnded = false
@@ -179,7 +182,7 @@ final class UploadStream: ServerStream, PoolJob {
   }
 
   func tick(_ now: Instant) {
-    if !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable, checkpointDue <= now,
+    if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable, checkpointDue <= now,
       pieces.isEmpty, pendingControl == nil, pendingCommit == nil
     {
       submit(.checkpoint)
@@ -333,7 +336,9 @@ final class UploadStream: ServerStream, PoolJob {
     case .none:
       switch done {
       case .close: return didClose(nil)
-      case .resume: scheduleCheckpoint()
+      case .resume:
+        isAgreed = true
+        scheduleCheckpoint()
       case .write, .checkpoint: acknowledge()
       case .open, .probe, .commit: break
       }
