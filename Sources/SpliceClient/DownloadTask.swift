@@ -170,7 +170,8 @@ package final class DownloadTask: ClientTask, PoolJob {
       do throws(SequenceError) {
         try receiver.handleCommit(Commit(size: end.size, proof: end.proof))
       } catch { return misplaced() }
-      guard receiver.isCommitting else { return }
+      // The server was through before it heard that it has to send a block again; nobody is there to hear it.
+      guard receiver.isCommitting else { return askAnew() }
       pendingCommit = proof
       submitNext()
     case .opening, .wanted, .negotiating, .ended: misplaced()
@@ -481,11 +482,19 @@ package final class DownloadTask: ClientTask, PoolJob {
           text: [UInt8]("blocks keep arriving damaged; the network or a memory on the way is faulty"),
           isResumable: true))
     }
+    if receiver.isCommitting { return askAnew() }
     dropPieces()
     dropsPieces = true
     pendingCommit = nil
     receiver.handleDamage(blockStart: proof.bytes)
     owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+  }
+
+  /// The stream has ended at the server, and a block is still to come: it takes a new one.
+  private func askAnew() {
+    restart(
+      ClientError(
+        .downloadFailed, path: item.remotePath, text: [UInt8]("blocks keep arriving damaged"), isResumable: true))
   }
 
   private func dropPieces() {

@@ -90,6 +90,7 @@ final class DownloadStream: ServerStream, PoolJob {
     guard var sender else { return fail(SequenceError.unexpected(.resume)) }
     do throws(SequenceError) { try sender.handleResume(from: resume.from) } catch { return fail(error) }
     self.sender = sender
+    resumeCount += 1
     control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
   }
 
