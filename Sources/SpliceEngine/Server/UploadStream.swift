@@ -296,6 +296,8 @@ final class UploadStream: ServerStream, PoolJob {
       // says that nothing is left to do.
       let isLikely = existing.size == offer.size && (stage.received == 0 || existing.modified == offer.modified)
       if offer.policy == .ifAbsent || isLikely {
+        // The client will call it durable, whoever put it there and however that ended.
+        try store.makeDurable(path)
         have.state = .complete
         have.bytes = existing.size
         if offer.policy != .ifAbsent {
