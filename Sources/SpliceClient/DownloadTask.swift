@@ -422,6 +422,9 @@ package final class DownloadTask: ClientTask, PoolJob {
       end(ClientError(error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace || error.code == .locked))
     } else if !isClosing || isStoring(finished) {
       handleOutcome(finished)
+    } else if case .failed = outcome {
+      // What comes behind bytes that were not stored, or for a stage that was not prepared, has no place.
+      dropPieces()
     }
     submitNext()
     owner.flush()
