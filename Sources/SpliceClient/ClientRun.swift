@@ -345,6 +345,8 @@ package final class ClientRun: LinkOwner {
   private func end() {
     guard !isEnding else { return }
     isEnding = true
+    // Tasks hold the run that started them: one that kept them after its end would never go away.
+    restarting = []
     link?.finish()
     connector?.cancel()
     retryTimer?.close()

@@ -297,6 +297,13 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       guard let existing, try existing.extendBook(toCover: existing.size, budget: Self.proveBudget) else {
         return .none
       }
+      // If it is the very file, it will be called durable, whoever put it there.
+      do throws(Errno) {
+        try existing.file.sync()
+        try directory?.sync()
+      } catch {
+        throw StoreError(error, otherwise: .writeFailed)
+      }
       return .proved(try existing.proof(of: existing.size))
     case .chain(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
     case .begin(let bytes, _): return .begun(try begin(at: bytes))
@@ -445,6 +452,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       end(failure(error))
     } else if !isClosing {
       handleOutcome(finished)
+    } else if case .failed = outcome {
+      // What comes behind bytes that were not stored, or for a stage that was not prepared, has no place.
+      dropPieces()
     }
     submitNext()
     owner.flush()

@@ -40,6 +40,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private var hasLease = false
   private var isWaitingForLease = false
   private var isTransfer = false
+  /// RESUME was accepted: what the stage holds is what the peer sends. Until then it may be something else,
+  /// and nothing of it is acknowledged.
+  private var isAgreed = false
   /// Nothing is taken from the peer any more; files are still to be closed.
   private var isAbandoned = false
   private var hasEnded = false
@@ -186,8 +189,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   }
 
   func tick(_ now: Instant) {
-    if !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable, checkpointDue <= now,
-      pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
+    if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable,
+      checkpointDue <= now, pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
     {
       submit(.checkpoint)
     }
@@ -299,6 +302,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       // says that nothing is left to do.
       let isLikely = existing.size == offer.size && (stage.received == 0 || existing.modified == offer.modified)
       if offer.policy == .ifAbsent || isLikely {
+        // The client will call it durable, whoever put it there and however that ended.
+        try store.makeDurable(path)
         have.state = .complete
         have.bytes = existing.size
         if offer.policy != .ifAbsent {
@@ -339,6 +344,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       switch done {
       case .close: return didClose(nil)
       case .resume:
+        isAgreed = true
         scheduleCheckpoint()
         if let stage {
           counted = (stage.received, stage.verified, stage.durable)

@@ -171,6 +171,7 @@ final class Worker {
 
   private func closeIfEmpty() {
     guard sessions.isEmpty, othersRunning == 0, timer != nil else { return }
+    require(pool.usedCount == 0, "every buffer came back before its worker ended")
     timer?.close()
     timer = nil
     mailbox?.close()
@@ -178,6 +179,8 @@ final class Worker {
     if index > 0 { group?.workers[0].post(.workerDidEnd) }
     onEnd?()
     onEnd = nil
+    // The group holds its workers.
+    group = nil
   }
 }
 

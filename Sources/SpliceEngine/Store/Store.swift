@@ -138,6 +138,17 @@ package final class Store: @unchecked Sendable {
     }
   }
 
+  /// Makes a file that is there, and its name, survive a power cut. Another program may have put it there, or
+  /// a daemon that died between the rename and the sync of the directory.
+  package func makeDurable(_ path: WirePath) throws(StoreError) {
+    do throws(Errno) {
+      try root.openFile(path.bytes, .read, permissions: 0).sync()
+      try root.openDirectory(path.parent).sync()
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
   /// Makes a directory and those above it, durably. One that is there already is fine.
   package func makeDirectory(_ path: WirePath) throws(StoreError) {
     _ = try writable()

@@ -1,0 +1,1 @@
+../../../../Sources/SpliceSystem/Errno.swift

@@ -1,0 +1,202 @@
+// Runs seeds: many at a time in child processes, or one with a trace.
+
+import Foundation
+import SimPlants
+import SpliceSystem
+
+struct Runner {
+  private var first: UInt64 = 1
+  private var count: UInt64 = 2000
+  private var jobs = max(1, Foundation.ProcessInfo.processInfo.activeProcessorCount)
+  private var mistake = ""
+  private var isChild = false
+  private var isTracing = false
+  private var stopsAtFirst = false
+  private var bites = false
+
+  init(_ arguments: [String]) {
+    var rest = arguments[...]
+    func number() -> UInt64 { rest.popFirst().flatMap { UInt64($0) } ?? 0 }
+    while let option = rest.popFirst() {
+      switch option {
+      case "--first": first = number()
+      case "--count": count = number()
+      case "--jobs": jobs = Int(number())
+      case "--mistake": mistake = rest.popFirst() ?? ""
+      case "--child": isChild = true
+      case "--trace": isTracing = true
+      case "--stop-at-first": stopsAtFirst = true
+      case "--bite": bites = true
+      default:
+        print("unknown option \(option)")
+        exit(2)
+      }
+    }
+  }
+
+  func run() -> Int32 {
+    if isTracing { return trace() }
+    if isChild { return runChild() }
+    if bites { return bite() }
+    return runAll()
+  }
+
+  // MARK: One process
+
+  private func trace() -> Int32 {
+    plantedMistake = mistake
+    let trial = Trial(seed: first, isTracing: true)
+    print("seed \(first): \(trial.scenario.rawValue), \(trial.troublesLeft) of \(trial.troubles)")
+    if let failure = trial.run() {
+      print("seed \(first) (\(trial.scenario.rawValue)) FAILED: \(failure)")
+      return 1
+    }
+    print("seed \(first) (\(trial.scenario.rawValue)) is well")
+    return 0
+  }
+
+  private func runChild() -> Int32 {
+    plantedMistake = mistake
+    var status: Int32 = 0
+    var steps = 0
+    var crashes = 0
+    for seed in first..<first + count {
+      // The parent reads from it which seed a child died of.
+      say("BEGIN \(seed)")
+      let trial = Trial(seed: seed, isTracing: false)
+      if let failure = trial.run() {
+        say("FAILED \(seed) \(trial.scenario.rawValue): \(failure)")
+        status = 1
+      }
+      steps += trial.world.steps
+      crashes += trial.crashes
+      if status != 0, stopsAtFirst { return 1 }
+    }
+    say("STEPS \(steps) \(crashes)")
+    return status
+  }
+
+  private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+  // MARK: Many processes
+
+  private struct Outcome {
+    var failures: [(seed: UInt64, text: String)] = []
+    var steps = 0
+    var crashes = 0
+  }
+
+  private func runAll() -> Int32 {
+    let start = Date()
+    let outcome = runRange(first..<first + count, mistake: mistake, stopsAtFirst: stopsAtFirst)
+    for failure in outcome.failures.sorted(by: { $0.seed < $1.seed }) {
+      print("seed \(failure.seed): \(failure.text)")
+    }
+    let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+    print(
+      "sim: \(count) seeds from \(first), \(outcome.steps) steps, \(outcome.crashes) crashes, "
+        + "\(outcome.failures.count) failures, \(seconds) s")
+    if let failure = outcome.failures.min(by: { $0.seed < $1.seed }) {
+      print("replay with: SPLICE_SEED=\(failure.seed) make sim")
+      return 1
+    }
+    return 0
+  }
+
+  /// Children take turns of a few seeds; a child that crashes fails its seed, and the next one goes on behind.
+  private func runRange(_ seeds: Range<UInt64>, mistake: String, stopsAtFirst: Bool) -> Outcome {
+    let share: UInt64 = 50
+    let lock = NSLock()
+    nonisolated(unsafe) var next = seeds.lowerBound
+    nonisolated(unsafe) var outcome = Outcome()
+    let group = DispatchGroup()
+    for _ in 0..<jobs {
+      DispatchQueue.global().async(group: group) {
+        while true {
+          lock.lock()
+          let stop = next >= seeds.upperBound || (stopsAtFirst && !outcome.failures.isEmpty)
+          let from = next
+          let to = min(from + share, seeds.upperBound)
+          next = to
+          lock.unlock()
+          if stop { return }
+          let part = Self.runShare(from..<to, mistake, stopsAtFirst)
+          lock.lock()
+          outcome.failures += part.failures
+          outcome.steps += part.steps
+          outcome.crashes += part.crashes
+          lock.unlock()
+        }
+      }
+    }
+    group.wait()
+    return outcome
+  }
+
+  private static func runShare(_ seeds: Range<UInt64>, _ mistake: String, _ stopsAtFirst: Bool) -> Outcome {
+    var outcome = Outcome()
+    var from = seeds.lowerBound
+    while from < seeds.upperBound {
+      let child = Foundation.Process()
+      child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      child.arguments =
+        ["--child", "--first", "\(from)", "--count", "\(seeds.upperBound - from)", "--mistake", mistake]
+        + (stopsAtFirst ? ["--stop-at-first"] : [])
+      let pipe = Pipe()
+      child.standardOutput = pipe
+      child.standardError = pipe
+      do { try child.run() } catch {
+        outcome.failures.append((from, "cannot start a child: \(error)"))
+        return outcome
+      }
+      let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      child.waitUntilExit()
+      var last = from
+      var message = ""
+      for line in text.split(separator: "\n") {
+        let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+        if words[0] == "FAILED", let seed = UInt64(words[1]) {
+          outcome.failures.append((seed, words[2]))
+        } else if words[0] == "BEGIN", let seed = UInt64(words[1]) {
+          last = seed
+        } else if words[0] == "STEPS" {
+          outcome.steps += Int(words[1]) ?? 0
+          outcome.crashes += Int(words[2]) ?? 0
+        } else if message.isEmpty {
+          message = String(line)
+        }
+      }
+      guard child.terminationReason == .uncaughtSignal else { return outcome }
+      outcome.failures.append((last, "the program stopped itself: \(message)"))
+      if stopsAtFirst { return outcome }
+      from = last + 1
+    }
+    return outcome
+  }
+
+  // MARK: Does it bite?
+
+  /// Each planted mistake must be found; nothing may be found without one.
+  private func bite() -> Int32 {
+    var status: Int32 = 0
+    for name in plantedMistakes {
+      let start = Date()
+      let outcome = runRange(first..<first + count, mistake: name, stopsAtFirst: true)
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      if let found = outcome.failures.min(by: { $0.seed < $1.seed }) {
+        print("\(name): found by seed \(found.seed) in \(seconds) s: \(found.text)")
+      } else {
+        print("\(name): NOT FOUND in \(count) seeds")
+        status = 1
+      }
+    }
+    print("sim-bite: \(plantedMistakes.count) planted mistakes, \(status == 0 ? "all found" : "NOT all found")")
+    return plantedMistakes.count < 10 ? 1 : status
+  }
+
+  private var plantedMistakes: [String] {
+    let path = "plants.txt"
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
+    return text.split(separator: "\n").filter { $0.hasPrefix("plant ") }.map { String($0.dropFirst(6)) }
+  }
+}

@@ -1,0 +1,132 @@
+// What the users of one world want, drawn by its seed.
+
+internal import SpliceBase
+internal import SpliceSystem
+
+enum Scenario: String, CaseIterable {
+  case upload
+  case overwrite
+  case changingSource
+  case twoVersions
+  case download
+  case replacedDownload
+  case uploadAndDownload
+  case smallFiles
+  case twoClients
+  case duplicateClient
+  case roundTrip
+
+  func prepare(_ trial: Trial) {
+    drawTroubles(trial)
+    let world = trial.world
+    let machine = trial.clients[0]
+    let version = trial.makeVersion(size: trial.drawSize())
+    let put = Command(.put, [Command.Item(local: "src/a", remote: "a")])
+    let get = Command(.get, [Command.Item(local: "dst/a", remote: "a")])
+    switch self {
+    case .upload:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put])]
+    case .overwrite:
+      trial.addServed(trial.makeVersion(size: trial.drawSize()), "a")
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put])]
+    case .changingSource:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put])]
+      change(trial, version, times: 1 + Int(world.below(3))) { new, inPlace in
+        if put.isDone { return }
+        trial.addSource(new, "a", at: "src/a", on: machine, inPlace: inPlace)
+      }
+    case .twoVersions:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      let second = Command(.put, put.items)
+      second.preparation = {
+        trial.addSource(trial.makeVersion(size: trial.drawSize(), after: version), "a", at: "src/a", on: machine)
+      }
+      trial.scripts = [Trial.Script(machine, [put, second])]
+    case .download:
+      trial.addServed(version, "a")
+      trial.scripts = [Trial.Script(machine, [get])]
+    case .replacedDownload:
+      trial.addServed(version, "a")
+      trial.scripts = [Trial.Script(machine, [get])]
+      change(trial, version, times: 1 + Int(world.below(3))) { new, inPlace in
+        if get.isDone { return }
+        trial.addServed(new, "a", inPlace: inPlace)
+      }
+    case .uploadAndDownload:
+      trial.addServed(trial.makeVersion(size: trial.drawSize()), "a")
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [get])]
+    case .smallFiles: smallFiles(trial, machine)
+    case .twoClients:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      let other = trial.makeVersion(size: trial.drawSize(), after: world.chance(2) ? version : nil)
+      trial.addSource(other, "a", at: "src/a", on: trial.clients[1])
+      trial.scripts = [
+        Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [Command(.put, put.items)]),
+      ]
+    case .duplicateClient:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put])]
+      let twin = trial.addActor("twin") {
+        if machine.isUp, !put.isDone { trial.start(put, on: machine) { _ in } }
+      }
+      twin.time = world.now + 1 + world.below(600_000_000)
+      twin.changes = 5 + Int(world.below(80))
+    case .roundTrip:
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put, get])]
+    }
+  }
+
+  private func drawTroubles(_ trial: Trial) {
+    let world = trial.world
+    trial.troublesLeft = Int(world.below(9))
+    trial.troubleGap = world.pick([3, 10, 30])
+    if (self == .upload || self == .download) && world.chance(3) {
+      trial.troubles = [.cut, .sever, .stall]
+      return
+    }
+    trial.troubles = Trouble.allCases.filter { _ in world.chance(3) }
+    if world.chance(4) { trial.damage = world.pick([10, 40]) }
+  }
+
+  /// Somebody writes a new version, as a program that saves: by a rename or into the file itself.
+  private func change(
+    _ trial: Trial, _ first: Version, times: Int, _ store: @escaping (Version, _ inPlace: Bool) -> Void
+  ) {
+    let world = trial.world
+    var last = first
+    var left = times
+    var actor: Actor?
+    actor = trial.addActor("editor") {
+      left -= 1
+      last = trial.makeVersion(size: world.chance(2) ? last.size : trial.drawSize(), after: last)
+      store(last, world.chance(2))
+      if left > 0 { schedule() }
+    }
+    func schedule() {
+      // Far enough apart that the coarsest clock gives each version a time of its own.
+      actor?.time = world.now + 20_000_000 + world.below(2_000_000_000)
+    }
+    schedule()
+  }
+
+  private func smallFiles(_ trial: Trial, _ machine: Machine) {
+    let world = trial.world
+    var items: [Command.Item] = []
+    for index in 0...(2 + world.below(7)) {
+      let name = "s\(index)"
+      let size = world.chance(5) ? trial.drawSize() : Int(world.below(20_000))
+      let version = trial.makeVersion(size: size)
+      trial.addSource(version, name, at: "src/" + name, on: machine)
+      items.append(Command.Item(local: "src/" + name, remote: name))
+    }
+    let back = items.map { Command.Item(local: "dst/" + $0.remote, remote: $0.remote) }
+    var commands = [Command(.put, items)]
+    if world.chance(2) { commands.append(Command(.get, back)) }
+    trial.scripts = [Trial.Script(machine, commands)]
+  }
+}
