@@ -298,6 +298,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
         if offer.policy != .ifAbsent {
           let source = try store.openSource(path)
           guard try source.extendBook(toCover: source.size, budget: .max) else { return have }
+          try store.settle(path, existing)
           have.proof = try source.proof(of: source.size).digest
           have.bytes = source.size
         }

@@ -73,7 +73,7 @@ struct JournalEvidence {
 }
 
 extension Timestamp {
-  fileprivate func isBefore(_ other: Timestamp) -> Bool {
+  func isBefore(_ other: Timestamp) -> Bool {
     seconds < other.seconds || (seconds == other.seconds && nanoseconds < other.nanoseconds)
   }
 }

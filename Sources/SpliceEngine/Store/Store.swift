@@ -131,6 +131,19 @@ package final class Store: @unchecked Sendable {
     }
   }
 
+  /// Makes sure that a finished file survives a power cut, before somebody is told that it need not be sent:
+  /// it may have come by other means, or its daemon was killed between naming it and syncing the name.
+  package func settle(_ path: WirePath, _ status: FileStatus) throws(StoreError) {
+    // Then it has survived one.
+    if status.changed.isBefore(boot.startedAt) { return }
+    do throws(Errno) {
+      try root.openFile(path.bytes, .read, permissions: 0).sync()
+      try root.openDirectory(path.parent).sync()
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
   /// Makes a directory and those above it, durably. One that is there already is fine.
   package func makeDirectory(_ path: WirePath) throws(StoreError) {
     _ = try writable()
