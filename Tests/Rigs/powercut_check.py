@@ -40,6 +40,7 @@ def enter_new_boot():
 def check(work):
     root = os.path.join(mount, "root")
     versions, acknowledged, partial = {}, {}, {}
+    copied = set()
     for words in lines(tries):
         if words[0] == "TRY":
             known = versions.setdefault(words[1], [])
@@ -48,7 +49,10 @@ def check(work):
     for words in lines(acks):
         if len(words) < 3:
             continue
-        if words[0] == "ACK":
+        if words[0] == "COPY":
+            copied.add(words[1])
+        elif words[0] == "ACK":
+            copied.discard(words[1])
             acknowledged[words[1]] = words[2]
             partial.pop(words[1], None)
         elif words[0] == "PART":
@@ -58,6 +62,10 @@ def check(work):
 
     found = {name: rig.digest(path) for name, path in rig.visible(root).items()}
     order = {name: [version[0] for version in known] for name, known in versions.items()}
+    # What others copied there is theirs to sync, until the daemon has vouched for it.
+    for name in [".copied", *copied]:
+        found.pop(name, None)
+        acknowledged.pop(name, None)
     for name, sha in found.items():
         rig.expect(sha in order.get(name, []), f"HALF {name}: no version that was ever uploaded")
     for name, sha in acknowledged.items():
