@@ -231,6 +231,11 @@ def staged(root):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
+def expect_nothing_staged(root):
+    """Journals go a moment after the receipt."""
+    wait_until(lambda: not staged(root), 5, f"left in the stage: {staged(root)}")
+
+
 ACK = 8
 
 
