@@ -243,7 +243,8 @@ package final class UploadTask: ClientTask, PoolJob {
       submit(.prime(bytes: bytes))
     case .alreadyThere:
       owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
-      result.isDurable = true
+      // With --if-absent the server has looked at nothing but the name.
+      result.isDurable = item.policy != .ifAbsent
       if let source, source.book.isComplete { result.digest = source.book.chain.digest }
       done = result.size
       succeed(.alreadyThere)

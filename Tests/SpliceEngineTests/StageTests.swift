@@ -190,6 +190,45 @@ private let block = Int(Limits.blockSize)
     #expect(again.proof == bench.proof(content, block))
   }
 
+  /// A journal whose sync has failed may differ from what is on the disk, whatever a later sync says.
+  @Test(arguments: ["sync a.journal", "sync names"])
+  func failedSyncOfTheJournalIsNotRetriedEither(event: String) throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    bench.trace.fail(event, with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try stage.checkpoint() }
+    try stage.close()
+    #expect(!bench.exists("a.journal"))
+    let again = try open()
+    #expect(again.received == 0)
+    #expect(again.durable == 0)
+  }
+
+  @Test func failedSyncOfTheJournalKeepsWhatWasDurable() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    try stage.checkpoint()
+    try bench.append(stage, content, to: 2 * block)
+    bench.trace.fail("sync a.journal", with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try stage.checkpoint() }
+    try stage.close()
+    let again = try open()
+    #expect(again.proof == bench.proof(content, block))
+    // Nothing vouches for them any more but the bytes themselves.
+    #expect(again.durable == 0)
+  }
+
+  /// Killed after the checkpoint's journal was synced and before its name was: the next process may not
+  /// pass that checkpoint on as durable.
+  @Test func resumeSyncsNamesBeforeItClaims() throws {
+    try abandon(at: 2 * block, checkpointAt: block)
+    let stage = try open()
+    bench.trace.forget()
+    try stage.resume(at: stage.proof)
+    #expect(bench.trace.events.contains("sync names"))
+    #expect(stage.durable == UInt64(block))
+  }
+
   /// Data, then journal, then names: nothing is claimed before it is there.
   @Test func checkpointSyncsInOrder() throws {
     let stage = try open()

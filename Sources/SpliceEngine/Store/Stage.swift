@@ -266,7 +266,14 @@ package final class Stage {
     } else if let log {
       try log.cut(at: positionBehind(blocks: chain.blocks))
       try log.append(.checkpoint(durable: durable), stamp: knownStamp ?? 0)
-      try log.sync()
+      do throws(Errno) {
+        try log.sync()
+        // The process that made the files may have been killed before it synced their names.
+        try syncNames()
+      } catch {
+        distrust()
+        throw error
+      }
     }
     isWriting = true
     try file.truncate(to: received)
@@ -310,7 +317,7 @@ package final class Stage {
     try new.sync()
     try location.directory.rename(
       name, to: location.directory, as: location.journalName, replacing: true)
-    try location.directory.sync()
+    try syncNames()
     log = new
   }
 
@@ -380,18 +387,24 @@ package final class Stage {
     guard let data else { return }
     try requireUntouched(data)
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
+    let log: RecordLog
     do throws(Errno) {
-      let log = try journal()
+      log = try journal()
       try log.append(.checkpoint(durable: received), stamp: knownStamp ?? 0)
-      try log.sync()
-      if !nameIsDurable {
-        try location.directory.sync()
-        nameIsDurable = true
-      }
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
+    try syncOrDistrust { () throws(Errno) in
+      try log.sync()
+      try syncNames()
+    }
     durable = received
+  }
+
+  private func syncNames() throws(Errno) {
+    guard !nameIsDurable else { return }
+    try location.directory.sync()
+    nameIsDurable = true
   }
 
   private func syncOrDistrust(_ sync: () throws(Errno) -> Void) throws(StoreError) {
@@ -408,12 +421,18 @@ package final class Stage {
   private func distrust() {
     received = durable
     do throws(Errno) {
-      try data?.truncate(to: durable)
-      data?.dropCached()
-      // The records go as well; the next opening reads the bytes themselves.
-      try log?.cut(at: nil)
+      // Not only cut short: what is left of it in memory may not be on the disk either. The next opening
+      // reads the bytes themselves.
+      try removeIfThere(location.journalName)
+      if durable > 0 {
+        try data?.truncate(to: durable)
+        data?.dropCached()
+      } else {
+        // The next try makes a new file, and so has a new name to sync.
+        try removeIfThere(location.dataName)
+      }
     } catch {
-      // The disk refuses even this. The stamps in the journal no longer match, which has the same effect.
+      // A disk that refuses even this takes no more bytes; whoever opens the stage anew is told so.
     }
     data = nil
     log = nil

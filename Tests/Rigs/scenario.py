@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""scenario.py setup|run|check KIND DIR [OUT] - one transfer, so that every call it makes can be broken, and the check after it.
+
+KIND is WHAT or WHAT-PROGRAM, where WHAT is small, resume, overwrite, overwrite-large, folder or download (fetch with a
+part of it there). `run` prints what was promised (ACK, DURABLE n) and what was seen (EXIT status, DIED, ...). `check` holds it:
+- a promise is never false: after ACK the new version is there, whole, and so is every byte that DURABLE counted;
+- without ACK the client says why in one line with the path in it, and its status says so;
+- a reader sees the old version or the new one;
+- the daemon is alive at the end, unless it was killed or could not start, which it says;
+- the same transfer without faults then ends right, and nothing is left over;
+- a file whose flush has failed is not flushed again as if nothing had happened (from the log of the shim)."""
+import errno
+import os
+import re
+import sys
+
+import rig
+
+action, kind, folder = sys.argv[1:4]
+what = kind
+root = os.path.join(folder, "root")
+down = os.path.join(folder, "down")
+cache = os.path.join(folder, "cache")
+sources = os.path.join(os.path.dirname(folder), "sources")
+OLD = rig.data("old", 2 * rig.MIB + 77)
+SMALL = rig.data("small", 5000)
+LARGE = rig.data("large", 3 * rig.MIB + 12345)
+options = ("--checkpoint", "1MiB,1", "--log", "info")
+name = "deep/er/file" if what == "folder" else "file"
+content = SMALL if what in ("small", "overwrite", "folder") else LARGE
+old = OLD if what.startswith("overwrite") else None
+seen = os.path.join(root, name) if what != "download" else os.path.join(down, "file")
+environment = {"XDG_CACHE_HOME": cache}
+
+
+def setup():
+    for path in (root, down, cache, sources):
+        os.makedirs(path)
+    rig.write(os.path.join(sources, "file"), content)
+    if what == "download":
+        rig.write(os.path.join(root, "file"), content)
+    if old:
+        rig.write(os.path.join(root, name), old)
+    if what in ("resume", "download"):
+        daemon = rig.Daemon(root, *options)
+        link = rig.Link(daemon.port)
+        if what == "resume":
+            link.cuts["up"] = 2 * rig.MIB + 4321
+            transfer(link.url(name))
+        else:
+            link.cuts["down"] = 2 * rig.MIB + 4321
+            transfer(link.url(name))
+        link.close()
+        rig.expect(daemon.stop() == 0, "the daemon of the setup")
+
+
+def transfer(url, under=()):
+    if what == "download":
+        return rig.get(url, down + "/", env=environment, seconds=25, under=under)
+    return rig.put(url, os.path.join(sources, "file"), env=environment, seconds=25, under=under)
+
+
+def run():
+    try:
+        daemon = rig.Daemon(root, *options, under=os.environ.get("SCENARIO_SPLICED_UNDER", "").split())
+    except rig.Violation as violation:
+        return print("HANG", violation)
+    if not daemon.port:
+        status = daemon.process.wait()
+        print("NOSTART", status, "|", daemon.log.replace("\n", " "))
+        return daemon.kill()
+    link = rig.Link(daemon.port, on_durable=lambda durable: print("DURABLE", durable, flush=True))
+    result = transfer(link.url(name), under=os.environ.get("SCENARIO_SPLICE_UNDER", "").split())
+    print("EXIT", result.status)
+    print("SAID", result.error.replace("\n", " || "))
+    if result.status == 0:
+        print("ACK")
+    link.close()
+    if not daemon.is_alive():
+        print("DIED", daemon.process.returncode, "|", daemon.log.replace("\n", " "))
+        daemon.kill()
+    else:
+        print("STOPPED", daemon.stop())
+        print("LOG", daemon.last_log.replace("\n", " || "))
+    if result.status == -9:
+        sys.exit(1)
+    sys.exit(0 if result.status == 0 else 1)
+
+
+def requires_fresh_sync(log):
+    """No flush of a file whose last flush failed, before its bytes were changed or it was replaced."""
+    failed = set()
+    for line in log:
+        match = re.match(r"\d+ \d+ (\S+) (.*) \d+ -> (\d+)$", line)
+        if not match:
+            continue
+        call, path, fault = match.group(1), match.group(2), int(match.group(3))
+        if not path.endswith((".data", ".journal", ".splice-part", ".splice-journal")):
+            continue
+        if call in ("fsync", "fdatasync"):
+            rig.expect(path not in failed, f"RETRIED: {call} of {os.path.basename(path)} after it had failed")
+            if fault and fault != errno.EINTR:
+                failed.add(path)
+        elif call in ("ftruncate", "rename", "unlink"):
+            failed.discard(path)
+
+
+def check(out):
+    said = [line.rstrip("\n").partition(" ")[::2] for line in open(out, encoding="utf-8", errors="replace")]
+    words = dict(said)
+    has_ack = "ACK" in words
+    durable = max([int(value) for word, value in said if word == "DURABLE"], default=0)
+    status = words.get("EXIT")
+    rig.expect("HANG" not in words, f"HANG: {words.get('HANG')}")
+    rig.expect(status != "hung", "HANG: the client did not end")
+    if "NOSTART" in words:
+        code, _, text = words["NOSTART"].partition(" | ")
+        is_loader = code == "127" and "loading shared libraries" in text
+        rig.expect(is_loader or code == "-9" or (code == "1" and len(text.split("spliced: ")) >= 1 and text.strip()),
+                   f"CRASH: the daemon ended with {code} before it served: {text}")
+    if "DIED" in words:
+        rig.expect(words["DIED"].startswith("-9 "), f"CRASH: {words['DIED']}")
+    if "STOPPED" in words:
+        rig.expect(words["STOPPED"] == "0", f"CRASH: the daemon ended with {words['STOPPED']}: {words.get('LOG')}")
+    if status is not None and not has_ack and status != "-9":
+        rig.expect(status in ("1", "75"), f"CRASH: the client ended with {status}")
+        lines = [line for line in words["SAID"].split(" || ") if line]
+        names = "file" in lines[0] or "connect" in lines[0] if len(lines) == 1 else False
+        rig.expect(names, f"UNCLEAR: {words['SAID']}")
+
+    now = rig.read(seen)
+    if has_ack:
+        rig.expect(now == content, "FALSE: acknowledged and not there" if now is None else "FALSE: not what was acknowledged")
+    else:
+        rig.expect(now in (old, content), "HALF: neither the old version nor the new one" if now else "GONE: the old version")
+    log = os.path.join(os.path.dirname(folder), "log")
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as file:
+            requires_fresh_sync(file)
+
+    daemon = rig.Daemon(root, *options)
+    rig.expect(daemon.port, f"NOSTART: the next daemon: {daemon.log}")
+    try:
+        result = transfer(daemon.url(name))
+        rig.expect(result.status == 0, f"STUCK: the next try ends with {result.status}: {result.error}")
+        rig.expect(rig.read(seen) == content, "WRONG: the next try stored something else")
+        if now != content and what != "download":
+            start = result.receipts[0]["resumed_from"]
+            rig.expect(start >= durable, f"SHRUNK: {durable} bytes were durable, {start} are offered")
+        rig.expect(rig.client("verify", daemon.url(name)).status == 0, "UNPROVED: verify does not hold")
+        rig.expect_nothing_staged(root)
+        if what == "download":
+            rig.expect(os.listdir(down) == ["file"], f"LEFT: {os.listdir(down)} after all is done")
+    finally:
+        status = daemon.stop()
+    rig.expect(status == 0, f"CRASH: the next daemon ended with {status}")
+    print("good")
+
+
+if action == "setup":
+    setup()
+elif action == "run":
+    run()
+else:
+    try:
+        check(sys.argv[4])
+    except rig.Violation as violation:
+        print(violation)
+        sys.exit(1)
