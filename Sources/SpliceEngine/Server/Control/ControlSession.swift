@@ -62,9 +62,13 @@ final class ControlSession: LinkOwner, PoolJob {
     do throws(WireError) {
       if hasGreeted { try handle(header, body) } else { try greet(header, body) }
     } catch {
-      fail(0, ErrorMessage(.malformed, text: [UInt8](error.sentence)))
-      link?.finish()
+      linkDidFind(error)
     }
+  }
+
+  func linkDidFind(_ error: WireError) {
+    fail(0, ErrorMessage(.malformed, text: [UInt8](error.sentence)))
+    link?.finish()
   }
 
   private func greet(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
