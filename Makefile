@@ -3,7 +3,16 @@
 #   make run    shows them at work on real files, with a connection that dies in the middle
 #   make test   builds both ways and runs every test
 #   make clean  removes what the others made
+#
+# The long forms of what `make test` does in short (docs/reliability.md has the promises behind them):
+#   make powercut  510 power cuts on each of ext4, xfs and btrfs      make kills   kill -9 at every call
+#   make faults    every call fails once, and for good                make links   1 GiB over links that die
+#   make full      full and read-only disks                           make limits  crowds, and little to live on
+#   make races     hostile paths and links                            make memcheck  valgrind
+#   make soak      30 minutes of mixed work (MINUTES=5: less)         make rigs-bite  broken programs must be noticed
+#   make sanitize  the test suite under AddressSanitizer, and the engine's tests under ThreadSanitizer
 
+RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
 APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
 
 SHELL := /bin/bash
@@ -21,7 +30,8 @@ EMBEDDED_FLAGS = -c release --scratch-path $(EMBEDDED_FOLDER) \
   -Xlinker -lm -Xlinker "-L$(call target_info,runtimeResourcePath)/embedded/$(call target_info,moduleTriple)" \
   -Xlinker -lswiftUnicodeDataTables
 
-.PHONY: build run test clean packages
+.PHONY: build run test test-rigs clean packages
+.PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
 
 # SwiftPM knows what has changed; make only asks it, and renames the finished copy into place.
 build: packages
@@ -40,6 +50,36 @@ test: build
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log
+	@$(MAKE) --no-print-directory test-rigs
+
+# Each rig says in one line why it is skipped where the machine lacks what it needs.
+test-rigs: build
+	@Tests/Rigs/quick.sh
+
+powercut: build rig-packages
+	@Tests/Rigs/powercut.py
+
+kills faults: build rig-packages
+	@Tests/Rigs/sweep.py $@
+
+links full limits races: build rig-packages
+	@Tests/Rigs/$@.py
+
+memcheck: build rig-packages
+	@Tests/Rigs/memcheck.sh
+
+soak: build
+	@Tests/Rigs/soak.py $(or $(MINUTES),30)
+
+rigs-bite: build rig-packages
+	@Tests/Rigs/bite.sh
+
+sanitize:
+	swift test --sanitize=address --scratch-path .build-asan
+	swift test --sanitize=thread --scratch-path .build-tsan --filter 'SpliceEngineTests|SpliceUVTests|SpliceCoreTests'
+
+rig-packages:
+	@scripts/install-packages.sh $(RIG_PACKAGES)
 
 clean:
 	rm -rf .build $(EMBEDDED_FOLDER) build

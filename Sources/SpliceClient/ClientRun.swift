@@ -14,6 +14,8 @@ package final class ClientRun: LinkOwner {
   /// The answer to PING is at most this old, or the peer is taken for lost.
   private static let silenceMilliseconds: UInt64 = 60_000
   private static let pingMilliseconds: UInt64 = 10_000
+  /// More than the answers to all pings of a silence.
+  private static let heardBytesMin: UInt64 = 1024
   private static let tickMilliseconds: UInt64 = 250
   /// Large files that move at a time: one that moves, one that is about to.
   private static let bulkMax = 2
@@ -449,7 +451,10 @@ package final class ClientRun: LinkOwner {
     guard let link else { return }
     link.tick()
     let now = loop.now
-    if link.bytesReceived != lastHeard {
+    // Bytes in the middle of a message count when there are many. A length that was damaged on the way makes the
+    // rest look like part of a long message, which the answers to our pings would keep alive for hours.
+    let heard = link.bytesReceived - lastHeard
+    if heard >= Self.heardBytesMin || (heard > 0 && link.isBetweenMessages) {
       lastHeard = link.bytesReceived
       heardAt = now
     }

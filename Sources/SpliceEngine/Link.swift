@@ -74,6 +74,8 @@ package final class Link {
   /// When something useful last came or went: a whole message, file bytes, bytes sent.
   package private(set) var lastProgress: Instant
   package private(set) var bytesReceived: UInt64 = 0
+  /// Nothing is half received.
+  package var isBetweenMessages: Bool { decoder.isBetweenMessages }
   package private(set) var bytesSent: UInt64 = 0
 
   /// Starts to read. Both sides begin with the magic, so it is queued here.

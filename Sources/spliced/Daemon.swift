@@ -10,7 +10,7 @@ internal import SpliceWire
 enum Daemon {
   /// Returns the exit status: 0 after an orderly stop, 1 when it could not serve, 2 for a wrong command line.
   static func run(_ arguments: [[UInt8]]) -> Int32 {
-    let options: Options
+    var options: Options
     do throws(UsageError) {
       switch try Options.parse(arguments) {
       case .serve(let parsed): options = parsed
@@ -22,9 +22,11 @@ enum Daemon {
       return 2
     }
     Process.ignoreBrokenPipe()
-    _ = Process.raiseDescriptorLimit()
+    let descriptors = Process.raiseDescriptorLimit()
     Process.setFileModeMask(0o022)
     let log = Log(threshold: options.logLevel)
+    limitConnections(&options.server, descriptors, log)
+    let started = options
     guard let store = open(options) else { return 1 }
     let control: ControlPlace?
     do throws(Errno) {
@@ -35,7 +37,7 @@ enum Daemon {
     }
     do throws(ServerError) {
       let server = try Server(options.server, store, control: control, log)
-      server.onReload = { reload(arguments, options, log) }
+      server.onReload = { reload(arguments, started, descriptors, log) }
       for address in server.addresses {
         log.write(.notice) { line in
           line.append("serving ")
@@ -66,9 +68,9 @@ enum Daemon {
 
   /// Parses the same command line again: the file that it names may say something else now.
   private static func reload(
-    _ arguments: [[UInt8]], _ before: Options, _ log: Log
+    _ arguments: [[UInt8]], _ before: Options, _ descriptors: Int, _ log: Log
   ) -> (configuration: ServerConfiguration?, note: [UInt8]) {
-    let after: Options
+    var after: Options
     do throws(UsageError) {
       guard case .serve(let parsed) = try Options.parse(arguments) else { return (nil, []) }
       after = parsed
@@ -76,6 +78,7 @@ enum Daemon {
       return (nil, [UInt8]("the options were left as they are: ") + error.text)
     }
     log.threshold = after.logLevel
+    limitConnections(&after.server, descriptors, log)
     var note = [UInt8]("the limits are those of the options now")
     let old = before.server
     let new = after.server
@@ -91,6 +94,21 @@ enum Daemon {
   private static func split(_ path: [UInt8]) -> (folder: [UInt8], name: [UInt8]) {
     guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8]("."), path) }
     return (slash == 0 ? [UInt8]("/") : Array(path[..<slash]), Array(path[(slash + 1)...]))
+  }
+
+  /// A connection needs a descriptor and its files need some. One that is refused hears that the server is
+  /// busy; one that nobody can accept hears nothing at all.
+  private static func limitConnections(_ server: inout ServerConfiguration, _ descriptors: Int, _ log: Log) {
+    let room = max(4, (descriptors - 48) / 2)
+    guard descriptors > 0, room < server.connectionsMax else { return }
+    server.connectionsMax = room
+    log.write(.notice) { line in
+      line.append("only ")
+      line.append(decimal: UInt64(room))
+      line.append(" connections at a time, because the process may open only ")
+      line.append(decimal: UInt64(descriptors))
+      line.append(" files")
+    }
   }
 
   private static func open(_ options: Options) -> Store? {

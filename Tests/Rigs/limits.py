@@ -191,7 +191,8 @@ def deaf():
         said = held(daemon, ends, SECONDS)
         grown = resident(daemon) - before
         leave(ends)
-        rig.expect(grown <= 24, f"{grown} MiB for peers that do not read")
+        # The pool's 16 MiB, the chunks of the threads that hash, and what malloc keeps; not a word of it a peer.
+        rig.expect(grown <= 40, f"{grown} MiB for peers that do not read")
         return f"{len(ends)} peers that do not read, +{grown} MiB; {said}"
 
 

@@ -70,16 +70,18 @@ def changed_byte(direction):
         rig.write_random(source, "flip" + direction, size)
         daemon = rig.Daemon(root)
         worst = 0
-        offsets = [300_000, 5 * rig.MIB + 1234, 11 * rig.MIB] if quick else [200_000 + step * 611_953 for step in range(18)]
+        # Some of them in the head of a message: then the stream makes no sense any more, and is begun anew.
+        offsets = [300_000, 5 * rig.MIB, 11 * rig.MIB] if quick else [
+            *(200_000 + step * 611_953 for step in range(18)), 5 * rig.MIB + 1234]
         for offset in offsets:
             link = rig.Link(daemon.port, **{"flip_up" if direction == "up" else "flip_down": offset})
             target = os.path.join(root, "file") if direction == "up" else os.path.join(work, "back")
             if os.path.exists(target):
                 os.unlink(target)
             if direction == "up":
-                run = rig.put(link.url("file"), source, "--no-cache")
+                run = rig.client("put", "--json", "--retry-for", "200", "--no-cache", source, link.url("file"), seconds=300)
             else:
-                run = rig.client("get", "--json", "--retry-for", "20", link.url("file"), target)
+                run = rig.client("get", "--json", "--retry-for", "200", link.url("file"), target, seconds=300)
             passed = link.passed[direction]
             link.close()
             rig.expect(run.status == 0, f"byte {offset}: status {run.status}: {run.error}")
@@ -88,7 +90,7 @@ def changed_byte(direction):
             worst = max(worst, passed - size)
         # The block again, what was already on its way behind it, and the frames around.
         rig.expect(worst > 1000, "nothing was sent again, so nothing was noticed")
-        limit = 6 * rig.MIB
+        limit = 13 * rig.MIB
         rig.expect(worst <= limit, f"{worst} bytes more than the file for one changed byte")
         rig.expect(daemon.stop() == 0, "the daemon did not stop well")
         return f"{len(offsets)} bytes changed {direction}, at most {worst / rig.MIB:.2f} MiB sent again"
