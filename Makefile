@@ -2,6 +2,9 @@
 #   make        builds what ships: the Embedded Swift programs in build/bin
 #   make run    shows them at work on real files, with a connection that dies in the middle
 #   make test   builds both ways and runs every test
+#   make sim    2,000 seeds of the simulator; SPLICE_SEED=N replays one with a trace
+#   make sim-long  200,000 seeds
+#   make sim-bite  shows that the simulator finds each mistake of Tests/SpliceSim/plants.txt
 #   make clean  removes what the others made
 #
 # The long forms of what `make test` does in short (docs/reliability.md has the promises behind them):
@@ -30,7 +33,7 @@ EMBEDDED_FLAGS = -c release --scratch-path $(EMBEDDED_FOLDER) \
   -Xlinker -lm -Xlinker "-L$(call target_info,runtimeResourcePath)/embedded/$(call target_info,moduleTriple)" \
   -Xlinker -lswiftUnicodeDataTables
 
-.PHONY: build run test test-rigs clean packages
+.PHONY: build run test test-rigs clean packages sim sim-long sim-bite
 .PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
 
 # SwiftPM knows what has changed; make only asks it, and renames the finished copy into place.
@@ -50,6 +53,7 @@ test: build
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log
+	@$(MAKE) --no-print-directory sim sim-bite
 	@$(MAKE) --no-print-directory test-rigs
 
 # Each rig says in one line why it is skipped where the machine lacks what it needs.
@@ -81,8 +85,25 @@ sanitize:
 rig-packages:
 	@scripts/install-packages.sh $(RIG_PACKAGES)
 
+# Found from Tests/SpliceSim, which is a package of its own.
+SIM := ../../.build-sim/release/sim
+
+sim: packages
+	@cd Tests/SpliceSim && swift build -c release --scratch-path ../../.build-sim
+	@cd Tests/SpliceSim && if [ -n "$${SPLICE_SEED:-}" ]; then $(SIM) --first "$$SPLICE_SEED" --trace; \
+	  else $(SIM) --first 1 --count 2000; fi
+
+sim-long: packages
+	@cd Tests/SpliceSim && swift build -c release --scratch-path ../../.build-sim
+	@cd Tests/SpliceSim && $(SIM) --first 1 --count 200000
+
+sim-bite: packages
+	@cd Tests/SpliceSim && ./plant.py
+	@cd Tests/SpliceSim && SPLICE_PLANTED=1 swift build -c release --scratch-path ../../.build-sim-planted
+	@cd Tests/SpliceSim && ../../.build-sim-planted/release/sim --bite --count 2000
+
 clean:
-	rm -rf .build $(EMBEDDED_FOLDER) build
+	rm -rf .build .build-sim .build-sim-planted Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) build
 
 packages:
 	@command -v swift >/dev/null || { echo "swift is not on PATH: install Swift 6.3 from swift.org" >&2; exit 1; }

@@ -9,6 +9,8 @@ final class Command {
   enum Kind {
     case put
     case get
+    /// Put, by a client that sends other bytes than it says.
+    case lie
   }
 
   struct Item {

@@ -88,9 +88,19 @@ struct Runner {
 
   private func runAll() -> Int32 {
     let start = Date()
-    let outcome = runRange(first..<first + count, mistake: mistake, stopsAtFirst: stopsAtFirst)
+    var outcome = Outcome()
+    // What once found a mistake, and what first found each bug, is tried before anything else.
+    for plant in Self.plants where plant.seed > 0 && mistake.isEmpty {
+      for failure in runRange(plant.seed..<plant.seed + 1, mistake: "", stopsAtFirst: true).failures {
+        outcome.failures.append((failure.seed, "regression \(plant.name): \(failure.text)"))
+      }
+    }
+    let rest = runRange(first..<first + count, mistake: mistake, stopsAtFirst: stopsAtFirst)
+    outcome.failures += rest.failures
+    outcome.steps += rest.steps
+    outcome.crashes += rest.crashes
     for failure in outcome.failures.sorted(by: { $0.seed < $1.seed }) {
-      print("seed \(failure.seed): \(failure.text)")
+      say("seed \(failure.seed): \(failure.text)")
     }
     let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
     print(
@@ -176,27 +186,45 @@ struct Runner {
 
   // MARK: Does it bite?
 
-  /// Each planted mistake must be found; nothing may be found without one.
-  private func bite() -> Int32 {
-    var status: Int32 = 0
-    for name in plantedMistakes {
-      let start = Date()
-      let outcome = runRange(first..<first + count, mistake: name, stopsAtFirst: true)
-      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
-      if let found = outcome.failures.min(by: { $0.seed < $1.seed }) {
-        print("\(name): found by seed \(found.seed) in \(seconds) s: \(found.text)")
-      } else {
-        print("\(name): NOT FOUND in \(count) seeds")
-        status = 1
-      }
-    }
-    print("sim-bite: \(plantedMistakes.count) planted mistakes, \(status == 0 ? "all found" : "NOT all found")")
-    return plantedMistakes.count < 10 ? 1 : status
+  /// One mistake of plants.txt, and the seed that found it last.
+  private struct Plant {
+    var name: String
+    var seed: UInt64
   }
 
-  private var plantedMistakes: [String] {
-    let path = "plants.txt"
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
-    return text.split(separator: "\n").filter { $0.hasPrefix("plant ") }.map { String($0.dropFirst(6)) }
+  private static var plants: [Plant] {
+    guard let text = try? String(contentsOfFile: "plants.txt", encoding: .utf8) else { return [] }
+    var plants: [Plant] = []
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      if words[0] == "plant" { plants.append(Plant(name: words[1], seed: 0)) }
+      if words[0] == "found", let seed = UInt64(words[1]) { plants[plants.count - 1].seed = seed }
+    }
+    return plants
+  }
+
+  /// Each planted mistake must be found. The seed that is noted is tried first, then the others.
+  private func bite() -> Int32 {
+    var missed = 0
+    let plants = Self.plants.filter { mistake.isEmpty || $0.name == mistake }
+    for plant in plants {
+      let start = Date()
+      var outcome = Outcome()
+      if plant.seed > 0 {
+        outcome = runRange(plant.seed..<plant.seed + 1, mistake: plant.name, stopsAtFirst: true)
+      }
+      if outcome.failures.isEmpty {
+        outcome = runRange(first..<first + count, mistake: plant.name, stopsAtFirst: true)
+      }
+      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+      if let found = outcome.failures.min(by: { $0.seed < $1.seed }) {
+        say("\(plant.name): found by seed \(found.seed) in \(seconds) s: \(found.text)")
+      } else {
+        say("\(plant.name): NOT FOUND in \(count) seeds, \(seconds) s")
+        missed += 1
+      }
+    }
+    say("sim-bite: \(plants.count) planted mistakes, \(missed == 0 ? "all found" : "\(missed) not found")")
+    return missed > 0 || plants.isEmpty ? 1 : 0
   }
 }

@@ -15,6 +15,7 @@ enum Scenario: String, CaseIterable {
   case twoClients
   case duplicateClient
   case roundTrip
+  case liar
 
   func prepare(_ trial: Trial) {
     drawTroubles(trial)
@@ -75,6 +76,12 @@ enum Scenario: String, CaseIterable {
       }
       twin.time = world.now + 1 + world.below(600_000_000)
       twin.changes = 5 + Int(world.below(80))
+    case .liar:
+      if world.chance(2) { trial.addServed(trial.makeVersion(size: trial.drawSize()), "a") }
+      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.scripts = [
+        Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [Command(.lie, put.items)]),
+      ]
     case .roundTrip:
       trial.addSource(version, "a", at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put, get])]

@@ -274,6 +274,13 @@ final class Trial {
           DownloadTask.Item(
             remotePath: [UInt8](item.remote.utf8), folder: [UInt8](("/" + parts[0]).utf8),
             name: [UInt8](parts[1].utf8), size: nil), cache: cache)
+      case .lie:
+        let claimed = makeVersion(size: max(1, drawSize()))
+        // Nothing is promised of bytes that are not what their sender says.
+        claimed.isOverwritten = true
+        ledger.path(item.remote).versions.append(claimed)
+        let noise = Version.noise(claimed.size, &world.random)
+        return LyingTask(item.remote, claimed: claimed, sent: noise) { command.finished.insert(item.remote) }
       }
     }
   }
@@ -299,6 +306,7 @@ final class Trial {
       {
         ledger.alreadyThere(version, at: path)
       }
+    case .lie: break
     case .get: ledger.downloaded(path, to: item.local, on: machine, since: startedAt)
     }
   }
