@@ -328,6 +328,11 @@ int csplice_wait_for_writeback(int fd)
     return result < 0 ? -errno : 0;
 }
 
+int csplice_check_writable(int directory)
+{
+    return faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 int csplice_sync_file_system(int fd)
 {
     int result;

@@ -28,6 +28,16 @@ package enum Limits {
   /// Received bytes that one connection may have waiting for the disk before its socket is no
   /// longer read.
   package static let connectionBacklogMax = 2 << 20
+  /// What a received piece costs beside its bytes, so that a peer who sends one byte a frame fills its backlog,
+  /// too: the places in the queues that point to it, rounded up.
+  package static let pieceCost = 128
+  /// Answers that wait for a peer who does not read; behind it nothing more is read from that peer. One listing
+  /// each for all its requests would be four times as much, but those wait for room.
+  package static let answerBacklogMax = 256 << 10
+  /// Bytes from a peer that count as a sign of life without being a whole message. One byte now and then is none.
+  package static let progressMin = 4 << 10
+  /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
+  package static let transferCost = 16 << 10
   /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing
   /// beside it.
   package static let jobSize = 1 << 20

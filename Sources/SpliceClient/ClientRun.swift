@@ -404,7 +404,7 @@ package final class ClientRun: LinkOwner {
 
   package func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
     guard let target = dataTarget else { return pool.unpin(slice.buffer) }
-    addBacklog(slice.range.count)
+    addBacklog(slice.cost)
     if isLast { dataTarget = nil }
     target.handlePiece(slice, isLast: isLast)
   }

@@ -248,7 +248,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     result.sent += UInt64(slice.range.count)
     guard case .receiving = state, !isClosing, !dropsPieces else {
       owner?.pool.unpin(slice.buffer)
-      owner?.addBacklog(-slice.range.count)
+      owner?.addBacklog(-slice.cost)
       return
     }
     pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
@@ -353,10 +353,12 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func openStage(
     in directory: any Directory, declared: JournalHeader?
   ) throws(StoreError) -> Stage {
-    try Stage.open(
+    let stage = try Stage.open(
       Stage.Location(
         directory: directory, dataName: companion(Self.partSuffix), journalName: companion(Self.journalSuffix)),
       declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
+    _ = try stage.takeUpMore(budget: .max)
+    return stage
   }
 
   /// The target's name with a suffix. Where that would be too long for a file system, the end of the name

@@ -9,6 +9,8 @@ package struct DownloadSender: Equatable {
     case opening
     /// GIVE was sent; the peer compares or says where to begin.
     case given
+    /// The proof of a RESUME is being checked.
+    case resuming
     case sending(next: UInt64)
     case ended
   }
@@ -35,14 +37,15 @@ package struct DownloadSender: Equatable {
   /// The peer asks for the bytes from `offset` on: at the beginning, or again after damage.
   /// Its proof is checked by whoever has the digests; then `begin` follows.
   package mutating func handleResume(from offset: UInt64) throws(SequenceError) {
-    guard state != .opening else { throw .unexpected(.resume) }
+    // One at a time: the peer hears of each whether it was right.
+    guard state != .opening, state != .resuming else { throw .unexpected(.resume) }
     guard offset <= size else { throw .outOfRange(offset) }
-    state = .given
+    state = .resuming
   }
 
   /// The prefix before `offset` is agreed on: send from there.
   package mutating func begin(at prefix: AgreedPrefix) {
-    require(state == .given, "sending begins after an agreement")
+    require(state == .resuming, "sending begins after an agreement")
     state = .sending(next: prefix.bytes)
   }
 

@@ -25,6 +25,9 @@ package struct Slice {
     self.range = range
   }
 
+  /// What it counts for in a backlog.
+  package var cost: Int { range.count + Limits.pieceCost }
+
   package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: buffer.bytes[range])
   }
@@ -78,7 +81,8 @@ package final class BufferPool {
     buffer.filler?.didLoseBuffer()
     buffer.filler = nil
     free.append(buffer)
-    if !waiting.isEmpty { waiting.removeFirst().poolHasBuffer() }
+    // One that has lost its wish in the meantime must not use up the call.
+    while !waiting.isEmpty, !waiting.removeFirst().poolHasBuffer() {}
   }
 
   func wait(_ link: Link) {

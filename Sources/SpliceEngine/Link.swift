@@ -73,6 +73,7 @@ package final class Link {
   private var finishDeadline: Instant?
   /// When something useful last came or went: a whole message, file bytes, bytes sent.
   package private(set) var lastProgress: Instant
+  private var bytesSinceProgress = 0
   package private(set) var bytesReceived: UInt64 = 0
   /// Nothing is half received.
   package var isBetweenMessages: Bool { decoder.isBetweenMessages }
@@ -168,6 +169,9 @@ package final class Link {
     if !isInTurn { updateWatch() }
   }
 
+  /// A peer that does not read its answers may not ask for more.
+  private var mayRead: Bool { isReading && output.messageCount < Limits.answerBacklogMax }
+
   private func turn(_ events: PollEvents) {
     if case .closed = state { return }
     isInTurn = true
@@ -184,7 +188,7 @@ package final class Link {
         if case .finishing = state { drain() }
         return
       }
-      guard isReading else { return }
+      guard mayRead else { return }
       guard let buffer = bufferToFill() else {
         isWaitingForPool = true
         return pool.wait(self)
@@ -224,9 +228,11 @@ package final class Link {
 
   func didLoseBuffer() { filling = nil }
 
-  func poolHasBuffer() {
+  /// Returns false when none is wanted any more.
+  func poolHasBuffer() -> Bool {
     isWaitingForPool = false
     updateWatch()
+    return isOpen && mayRead
   }
 
   private func parse(_ buffer: Buffer, _ range: Range<Int>) {
@@ -246,7 +252,11 @@ package final class Link {
         owner.linkDidReceive(header, body: body)
       case .dataBegins(let prefix): owner.linkDidBeginData(prefix)
       case .dataPiece(let range, let isLast):
-        lastProgress = loop.now
+        bytesSinceProgress += range.count
+        if bytesSinceProgress >= Limits.progressMin {
+          bytesSinceProgress = 0
+          lastProgress = loop.now
+        }
         pool.pin(buffer)
         owner.linkDidReceiveData(Slice(buffer: buffer, range: range), isLast: isLast)
       }
@@ -274,6 +284,7 @@ package final class Link {
   package func finish() {
     guard isOpen else { return }
     state = .finishing
+    pool.stopWaiting(self)
     finishDeadline = loop.now.advanced(byMilliseconds: Self.lingerMilliseconds)
     flush()
   }
@@ -304,7 +315,7 @@ package final class Link {
   private func updateWatch() {
     if case .closed = state { return }
     var events: PollEvents = []
-    if isOpen ? (isReading && !isWaitingForPool) : true { events.insert(.readable) }
+    if isOpen ? (mayRead && !isWaitingForPool) : true { events.insert(.readable) }
     // Output that is left without being blocked used up its budget: the socket is writable, so the loop
     // comes back at once, after the others.
     if !output.isEmpty { events.insert(.writable) }

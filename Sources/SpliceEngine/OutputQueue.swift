@@ -30,6 +30,8 @@ struct OutputQueue {
   private(set) var count = 0
 
   var isEmpty: Bool { count == 0 }
+  /// Bytes that take memory here: all but file ranges and buffers of the pool.
+  var messageCount: Int { messages.count - messagesSent }
 
   /// Lets `body` append whole messages.
   mutating func append(_ body: (inout [UInt8]) -> Void) {

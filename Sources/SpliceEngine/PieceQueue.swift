@@ -40,15 +40,15 @@ package struct PieceQueue {
     pieces.removeFirst(taken)
   }
 
-  /// Gives back everything. Returns its bytes.
+  /// Gives back everything. Returns its cost.
   package mutating func removeAll(_ pool: BufferPool) -> Int {
-    var count = 0
+    var cost = 0
     for piece in pieces {
-      count += piece.slice.range.count
+      cost += piece.slice.cost
       pool.unpin(piece.slice.buffer)
     }
     pieces.removeAll(keepingCapacity: true)
-    return count
+    return cost
   }
 }
 
@@ -74,11 +74,15 @@ package struct PieceBatch {
     return try result.get()
   }
 
-  /// Gives the buffers back. Returns the bytes.
+  /// Gives the buffers back. Returns their cost.
   package mutating func removeAll(_ pool: BufferPool) -> Int {
-    for slice in slices { pool.unpin(slice.buffer) }
+    var cost = 0
+    for slice in slices {
+      cost += slice.cost
+      pool.unpin(slice.buffer)
+    }
     slices.removeAll(keepingCapacity: true)
-    defer { count = 0 }
-    return count
+    count = 0
+    return cost
   }
 }

@@ -80,6 +80,10 @@ package protocol Directory: AnyObject {
 
   func reader() throws(Errno) -> any DirectoryReader
 
+  /// Throws `.accessDenied` or `.readOnly` when this user cannot make names here. The C function is
+  /// `faccessat(2)`.
+  func requireWritable() throws(Errno)
+
   /// Returns once the names in this directory are on stable storage. The C function is `fsync(2)`.
   func sync() throws(Errno)
 

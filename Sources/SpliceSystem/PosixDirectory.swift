@@ -113,6 +113,8 @@ package final class PosixDirectory: Directory {
 
   package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
 
+  package func requireWritable() throws(Errno) { try check(csplice_check_writable(descriptor)) }
+
   package func syncFileSystem() throws(Errno) { try check(csplice_sync_file_system(descriptor)) }
 
   package func freeSpace() throws(Errno) -> UInt64 {

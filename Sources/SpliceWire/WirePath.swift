@@ -15,17 +15,22 @@ package struct WirePath: Equatable, Sendable {
   private init(checked bytes: [UInt8]) { self.bytes = bytes }
 
   /// nil when `bytes` is empty, absolute, too long, or has a NUL, an empty component, `.`, `..`, a
-  /// component over 255 bytes, or `.splice` in front.
+  /// component over 255 bytes, or `.splice` in front, in any case.
   package init?(_ bytes: [UInt8]) {
     guard !bytes.isEmpty, bytes.count <= Limits.pathMax else { return nil }
     var isFirst = true
     for component in bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
       let name = [UInt8](component)
       guard Self.isComponent(name) else { return nil }
-      if isFirst && name == Self.reservedName { return nil }
+      if isFirst && Self.isReserved(name) { return nil }
       isFirst = false
     }
     self.bytes = bytes
+  }
+
+  /// In any case: on some file systems `.SPLICE` is the same folder.
+  private static func isReserved(_ name: [UInt8]) -> Bool {
+    name.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 + 32 : $0 } == reservedName
   }
 
   /// True for one name of a path: 1 to 255 bytes without NUL and slash, neither `.` nor `..`.

@@ -85,7 +85,8 @@ struct Options {
           --workers N|auto         event loops, each a thread (1; auto: one for each CPU)
           --max-connections N      clients at a time; the next one is told to come back (1024)
           --max-per-address N      clients from one address at a time (as many as in all)
-          --max-transfers N        uploads and downloads at a time; the next one waits and comes back (no limit)
+          --max-transfers N        uploads and downloads at a time; the next one is told to come back (one for 16KiB of
+                                   memory)
           --limit-rate SIZE        bytes a second, in and out, of all clients together (no limit)
           --limit-client-rate SIZE bytes a second, in and out, of each client (no limit)
           --min-free SIZE          room on the disk that uploads leave free (0)

@@ -39,7 +39,13 @@ private func agreed(_ bytes: UInt64) throws -> AgreedPrefix {
       }
       if !mayResume { #expect(throws: SequenceError.unexpected(.resume)) { try copy.handleResume(from: 0) } }
       #expect(copy == state)
-      if mayResume { for offset in [0, 1, file.size] { try copy.handleResume(from: offset) } }
+      for offset in [0, 1, file.size] where mayResume {
+        copy = state
+        try copy.handleResume(from: offset)
+        // The next one has to wait until this one is answered: a peer that does not wait is refused.
+        #expect(throws: SequenceError.unexpected(.resume)) { try copy.handleResume(from: offset) }
+        copy.begin(at: try agreed(offset))
+      }
     }
   }
 

@@ -34,7 +34,7 @@ import Testing
 
   @Test func newerTryTakesOver() {
     #expect(acquire(1, upload, fence: 5) == .granted)
-    #expect(acquire(2, upload, fence: 6) == .waiting(for: address(1)))
+    #expect(acquire(2, upload, fence: 6) == .waiting(for: address(1), replacing: nil))
     #expect(table.release(path, by: address(1)) == address(2))
     #expect(acquire(2, upload, fence: 6) == .granted)
   }
@@ -47,14 +47,21 @@ import Testing
 
   @Test func onlyTheNewestWaits() {
     #expect(acquire(1, upload, fence: 5) == .granted)
-    #expect(acquire(3, upload, fence: 7) == .waiting(for: address(1)))
+    #expect(acquire(3, upload, fence: 7) == .waiting(for: address(1), replacing: nil))
     #expect(acquire(2, upload, fence: 6) == .superseded)
+    #expect(table.release(path, by: address(1)) == address(3))
+  }
+
+  @Test func replacedWaiterIsNamed() {
+    #expect(acquire(1, upload, fence: 5) == .granted)
+    #expect(acquire(2, upload, fence: 6) == .waiting(for: address(1), replacing: nil))
+    #expect(acquire(3, upload, fence: 7) == .waiting(for: address(1), replacing: address(2)))
     #expect(table.release(path, by: address(1)) == address(3))
   }
 
   @Test func waiterThatGoesAwayIsNotWoken() {
     #expect(acquire(1, upload, fence: 5) == .granted)
-    #expect(acquire(2, upload, fence: 6) == .waiting(for: address(1)))
+    #expect(acquire(2, upload, fence: 6) == .waiting(for: address(1), replacing: nil))
     #expect(table.release(path, by: address(2)) == nil)
     #expect(table.release(path, by: address(1)) == nil)
   }

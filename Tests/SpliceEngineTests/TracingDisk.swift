@@ -65,6 +65,8 @@ final class TracingDirectory: Directory {
     try real.sync()
   }
 
+  func requireWritable() throws(Errno) { try real.requireWritable() }
+
   func syncFileSystem() throws(Errno) {
     try trace.note("syncfs")
     try real.syncFileSystem()

@@ -27,6 +27,8 @@ import Testing
     // The daemon's own folder.
     ".splice", ".splice/", ".splice/a", ".splice/stage/x", ".splice/..", ".splice/../a", ".splice//a",
     ".splice/.",
+    // The same folder where names are compared without case.
+    ".Splice", ".SPLICE/a",
     // Too long.
     name255 + "n", "a/" + name255 + "n", name255 + "n/a", "a/" + name255 + "n/b",
     path4094 + "/a", path4094 + "nn", String(repeating: "a/", count: 2048) + "a",
@@ -38,7 +40,7 @@ import Testing
     "a\nb", "a\tb", "a\\b", "a\\..\\b", "-rf", "~", "~root", "*", "%2e%2e", "%2f", "C:", "C:\\a", "a:b",
     "\u{e9}t\u{e9}",
     "\u{2026}", "\u{ff0f}", ".splice2", ".splic", ".spliceX/a", "splice", "a/.splice", "a/.splice/b",
-    "a/b/.splice", ".Splice", ".SPLICE", " .splice", ".splice ", ".splice.", name255, name255 + "/" + name255,
+    "a/b/.splice", " .splice", ".splice ", ".splice.", name255, name255 + "/" + name255,
     path4094, path4094 + "n", String(repeating: "a/", count: 2047) + "a",
   ]
 

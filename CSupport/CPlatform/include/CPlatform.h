@@ -84,6 +84,9 @@ int csplice_sync_data(int fd);
 void csplice_start_writeback(int fd);
 int csplice_wait_for_writeback(int fd);
 
+/* Whether the effective user may make names in this directory. */
+int csplice_check_writable(int directory);
+
 /* syncfs(2): the whole file system that fd is on. */
 int csplice_sync_file_system(int fd);
 int csplice_truncate(int fd, uint64_t size);

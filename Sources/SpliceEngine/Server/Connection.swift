@@ -300,7 +300,7 @@ final class Connection: Session, LinkOwner {
 
   func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
     guard let target = dataTarget else { return worker.pool.unpin(slice.buffer) }
-    addBacklog(slice.range.count)
+    addBacklog(slice.cost)
     target.handlePiece(slice, isLast: isLast)
     if isLast { dataTarget = nil }
   }

@@ -30,8 +30,12 @@ final class Mailbox: @unchecked Sendable {
   private var messages: [Message] = []
   private var isClosed = false
 
-  init(_ loop: Loop, onMail: @escaping () -> Void) throws(UVError) {
-    wakeup = try Wakeup(loop, onWake: onMail)
+  init(_ loop: Loop) throws(UVError) { wakeup = try Wakeup(loop) }
+
+  /// Called on the worker's thread when there is something to `drain`. Set before anybody posts.
+  var onMail: (() -> Void)? {
+    get { wakeup.onWake }
+    set { wakeup.onWake = newValue }
   }
 
   /// Returns false when the worker has ended; the message is dropped.

@@ -1,5 +1,6 @@
 // What a daemon was told on its command line.
 
+internal import SpliceBase
 package import SpliceSystem
 
 package struct ServerConfiguration: Sendable {
@@ -9,8 +10,10 @@ package struct ServerConfiguration: Sendable {
   package var connectionsMax = 1024
   /// Of one address; 0: as many as in all.
   package var perAddressMax = 0
-  /// Uploads and downloads at a time; 0: no limit of its own.
+  /// Uploads and downloads at a time; 0: as many as the memory is for.
   package var transfersMax = 0
+  /// The limit that holds.
+  var transferLimit: Int { transfersMax > 0 ? transfersMax : max(64, memory / Limits.transferCost) }
   /// Bytes a second, received and sent together, of all clients and of each; 0: no limit.
   package var rate: UInt64 = 0
   package var sessionRate: UInt64 = 0

@@ -64,7 +64,7 @@ extension Connection {
   /// Returns false when there are as many transfers as are allowed. Each is ended with
   /// `WorkerGroup.didEndTransfer`.
   func beginTransfer() -> Bool {
-    worker.group?.beginTransfer(on: worker.index, max: configuration.transfersMax) ?? false
+    worker.group?.beginTransfer(on: worker.index, max: configuration.transferLimit) ?? false
   }
 
   /// A transfer goes on behind a proved prefix.

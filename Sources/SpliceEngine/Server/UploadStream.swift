@@ -61,6 +61,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private var batch = PieceBatch()
   private var outcome = Outcome.none
   private var stage: Stage?
+  /// A finished file under this name that may be what the client has.
+  private var existing: FileStatus?
+  private var finished: Source?
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
@@ -72,6 +75,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
 
   /// Received bytes between two acknowledgements without a checkpoint, for the sender's display.
   private static let acknowledgeBytes: UInt64 = 8 << 20
+  /// Bytes read by one job while it is found out what is there.
+  private static let openBudget: UInt64 = 16 << 20
 
   init(_ id: UInt64, _ path: WirePath, _ offer: Offer, _ connection: Connection) {
     self.id = id
@@ -114,9 +119,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       isTransfer = true
       connection.worker.counters.uploads.add(1)
       submit(.open)
-    case .waiting(let holder):
+    case .waiting(let holder, let replaced):
       isWaitingForLease = true
       connection.worker.group?.post(.evict(holder), to: holder)
+      if let replaced { connection.worker.group?.post(.evict(replaced), to: replaced) }
     case .locked(let received, let quiet):
       var message = ErrorMessage(.locked, path: path.bytes, "another client is writing it")
       message.holderReceived = received
@@ -133,7 +139,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   }
 
   func evict() {
-    guard hasLease, !isAbandoned else { return }
+    guard hasLease || isWaitingForLease, !isAbandoned else { return }
     fail(ErrorMessage(.superseded, path: path.bytes, "a newer run of the same upload has taken over"))
   }
 
@@ -174,7 +180,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   func handlePiece(_ slice: Slice, isLast: Bool) {
     guard !isAbandoned, !dropsPieces else {
       connection.worker.pool.unpin(slice.buffer)
-      return connection.addBacklog(-slice.range.count)
+      return connection.addBacklog(-slice.cost)
     }
     pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
     submitNext()
@@ -266,7 +272,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
         try connection.store.makeDirectory(path)
         return .directoryMade
       }
-      return .opened(try open())
+      guard let have = try open() else { return .none }
+      return .opened(have)
     case .probe(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
     case .resume(let claim):
       try stage?.resume(at: claim)
@@ -286,40 +293,54 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     }
   }
 
-  /// Finds out what is there of the file: finished under its name, or begun.
-  private func open() throws(StoreError) -> Have {
-    let store = connection.store
-    let existing = try store.existing(path)
-    if existing != nil, offer.policy == .create { throw StoreError(.exists) }
-    let stage = try store.openStage(
-      path, size: offer.size, modified: offer.modified, mode: offer.mode, origin: connection.peer)
-    self.stage = stage
+  /// Finds out what is there of the file: finished under its name, or begun. Goes on at the next call when it
+  /// returns nil: a long file is read in steps, so that others get their turn and the end of the peer is heard.
+  private func open() throws(StoreError) -> Have? {
+    let stage: Stage
+    if let begun = self.stage { stage = begun } else { stage = try beginOpening() }
+    guard try stage.takeUpMore(budget: Self.openBudget) else { return nil }
     var have = Have(
       state: .nothing, blockSize: stage.geometry.blockSize, bytes: 0, proof: stage.proof.digest,
-      freeSpace: store.freeSpace())
-    if let existing, existing.kind == .regular {
-      // A finished file of this size may be the very one. A partial goes first, unless even the time
-      // says that nothing is left to do.
-      let isLikely = existing.size == offer.size && (stage.received == 0 || existing.modified == offer.modified)
-      if offer.policy == .ifAbsent || isLikely {
-        // The client will call it durable, whoever put it there and however that ended.
-        try store.makeDurable(path)
-        have.state = .complete
-        have.bytes = existing.size
-        if offer.policy != .ifAbsent {
-          let source = try store.openSource(path)
-          guard try source.extendBook(toCover: source.size, budget: .max) else { return have }
-          have.proof = try source.proof(of: source.size).digest
-          have.bytes = source.size
+      freeSpace: connection.store.freeSpace())
+    // A finished file of this size may be the very one. A partial goes first, unless even the time says that
+    // nothing is left to do.
+    if let existing, offer.policy == .ifAbsent || stage.received == 0 || existing.modified == offer.modified {
+      if offer.policy != .ifAbsent {
+        if finished == nil { finished = try connection.store.openSource(path) }
+        guard let finished, try finished.extendBook(toCover: finished.size, budget: Self.openBudget) else {
+          return nil
         }
-        return have
+        have.proof = try finished.proof(of: finished.size).digest
+        have.bytes = finished.size
+        if try finished.hasChanged() { throw StoreError(.changed) }
+      } else {
+        have.bytes = existing.size
       }
+      // The client will call it durable, whoever put it there and however that ended.
+      try connection.store.makeDurable(path)
+      have.state = .complete
+      return have
     }
     if stage.received > 0 {
       have.state = .partial
       have.bytes = stage.received
     }
     return have
+  }
+
+  private func beginOpening() throws(StoreError) -> Stage {
+    let store = connection.store
+    let found = try store.existing(path)
+    if found != nil, offer.policy == .create { throw StoreError(.exists) }
+    if let found, found.kind == .regular, offer.policy == .ifAbsent || found.size == offer.size {
+      existing = found
+    }
+    // Before hundreds of megabytes come for a folder that cannot take them.
+    if offer.size > Limits.blockSize { try store.requireWritable(path) }
+    let stage = try store.openStage(
+      path, size: offer.size, modified: offer.modified, mode: offer.mode, origin: connection.peer)
+    self.stage = stage
+    return stage
   }
 
   /// On the loop's thread again.
@@ -351,14 +372,24 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
           connection.count(resumedAt: stage.received)
         }
       case .write, .checkpoint: acknowledge()
-      case .open, .probe: break
+      case .open: goOnOpening()
+      case .probe: break
       }
     }
     submitNext()
     connection.link?.flush()
   }
 
+  private func goOnOpening() {
+    guard !isAbandoned else { return }
+    // The peer waits for HAVE; this says that somebody is at work.
+    let read = finished?.book.bytes ?? stage?.received ?? 0
+    connection.link?.send { Ack(received: min(read, offer.size), verified: 0, durable: 0).append(to: &$0, stream: id) }
+    submit(.open)
+  }
+
   private func didOpen(_ have: Have) {
+    finished = nil
     guard !isAbandoned else { return }
     receiver.handleOpened(held: have.state == .partial ? have.bytes : stage?.received ?? 0)
     connection.link?.send { have.append(to: &$0, stream: id) }

@@ -36,7 +36,7 @@ final class Worker {
   var group: WorkerGroup?
   /// Called once, when the last session is gone and no other will come.
   var onEnd: (() -> Void)?
-  private(set) var mailbox: Mailbox?
+  private let mailbox: Mailbox
   private var timer: Timer?
   private var sessions: [UInt64: any Session] = [:]
   private var refused: Set<UInt64> = []
@@ -60,10 +60,11 @@ final class Worker {
     commits = CommitQueue(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now
-    mailbox = try Mailbox(loop) { self.readMail() }
+    mailbox = try Mailbox(loop)
     let timer = try Timer(loop) { self.tick() }
     timer.start(after: 0, repeating: Self.tickMilliseconds)
     self.timer = timer
+    mailbox.onMail = { self.readMail() }
   }
 
   /// Runs until `stop` was posted and everything is closed.
@@ -73,10 +74,9 @@ final class Worker {
   }
 
   @discardableResult
-  func post(_ message: Message) -> Bool { mailbox?.post(message) ?? false }
+  func post(_ message: Message) -> Bool { mailbox.post(message) }
 
   private func readMail() {
-    guard let mailbox else { return }
     for message in mailbox.drain() {
       switch message {
       case .accept(let socket): adopt(socket)
@@ -148,7 +148,9 @@ final class Worker {
     for session in Array(sessions.values) { session.tick(now) }
     counters.buffersInUse.set(pool.usedCount)
     if index == 0, sweepDue <= now, !sweepRequest.isInFlight, !isStopping {
-      sweepDue = now.advanced(byMilliseconds: Self.sweepMilliseconds)
+      // A short expiry is kept, too; the steps are a quarter of it.
+      let step = min(Self.sweepMilliseconds, max(1000, configuration.partialExpirySeconds.multipliedReportingOverflow(by: 250).partialValue))
+      sweepDue = now.advanced(byMilliseconds: step)
       sweepRequest.submit(SweepJob(shared, expirySeconds: configuration.partialExpirySeconds))
     }
   }
@@ -174,8 +176,7 @@ final class Worker {
     require(pool.usedCount == 0, "every buffer came back before its worker ended")
     timer?.close()
     timer = nil
-    mailbox?.close()
-    mailbox = nil
+    mailbox.close()
     if index > 0 { group?.workers[0].post(.workerDidEnd) }
     onEnd?()
     onEnd = nil

@@ -46,7 +46,7 @@ final class WorkerGroup: @unchecked Sendable {
   /// Returns false when there are as many transfers as are allowed.
   func beginTransfer(on index: Int, max: Int) -> Bool {
     let count = transfers.add(1, ordering: .relaxed).newValue
-    if max > 0, count > max {
+    if count > max {
       transfers.subtract(1, ordering: .relaxed)
       return false
     }

@@ -78,6 +78,7 @@ struct CommitGroup {
     }
     install()
     forEach { (member) throws(StoreError) in
+      try member.plan.stage.syncMode()
       do throws(Errno) {
         try member.plan.directory.sync()
       } catch {

@@ -24,9 +24,9 @@ package final class LeaseTable: @unchecked Sendable {
     case granted
     /// Somebody else holds it.
     case locked(received: UInt64, quietMilliseconds: UInt64)
-    /// An older try of the same upload holds it. It has to be told to stop; the caller is woken with
-    /// `Released.next` when it has.
-    case waiting(for: StreamAddress)
+    /// An older try of the same upload holds it. It has to be told to stop; the caller is woken when it has.
+    /// A try that was waiting already, if there was one, does not wait any more and has to be told so, too.
+    case waiting(for: StreamAddress, replacing: StreamAddress?)
     /// A newer try of the same upload holds it or waits for it.
     case superseded
   }
@@ -64,9 +64,10 @@ package final class LeaseTable: @unchecked Sendable {
           received: lease.received, quietMilliseconds: now.milliseconds(since: lease.lastActivity))
       }
       guard fence > lease.fence, fence > lease.waiter?.fence ?? 0 else { return .superseded }
+      let replaced = lease.waiter?.address
       lease.waiter = (address, fence)
       leases[path.bytes] = lease
-      return .waiting(for: lease.holder)
+      return .waiting(for: lease.holder, replacing: replaced)
     }
   }
 

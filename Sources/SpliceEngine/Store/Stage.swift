@@ -51,9 +51,13 @@ package final class Stage {
   /// The header on disk is another one than `header`, or there is none.
   private var journalIsForeign = true
   private var nameIsDurable = false
+  /// Nil once it is known what is held.
+  private var unread: Unread?
   /// `resume` was called: bytes may be appended, and room for them is reserved.
   private var isWriting = false
   package private(set) var isCommitted = false
+  /// What the owner of an unfinished file needs.
+  private static let ownerMode: UInt32 = 0o600
   /// The time that the finished file shows, once it has all its attributes.
   private var sealedAs: Timestamp?
   /// A write failed half-way: the data is longer than the journal knows, and the next opening reads it again.
@@ -61,6 +65,17 @@ package final class Stage {
   /// What the data looked like after our last change to it, or when it was opened. It goes into every record:
   /// when the data looks different later, somebody else wrote.
   private var knownStamp: UInt64?
+
+  /// What the journal of an earlier try does not vouch for.
+  private struct Unread {
+    let limit: UInt64
+    /// Digests recorded after the last checkpoint before the machine went down: such a block counts only if it
+    /// still has its digest. Where there is none, the bytes themselves are what there is, and the sender will
+    /// compare them.
+    let suspects: [Digest]
+    /// The block that the first of them is of.
+    let firstSuspect: UInt64
+  }
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
     self.location = location
@@ -73,7 +88,7 @@ package final class Stage {
   // MARK: Opening
 
   /// Takes up what an earlier try left at `location`, or begins with nothing. Changes nothing yet but
-  /// the journal of bytes that had to be read again.
+  /// the journal of bytes that have to be read again; `takeUpMore` reads them.
   ///
   /// - Parameters:
   ///   - declared: the transfer as the sender declares it now; the source may have changed since the last
@@ -127,8 +142,7 @@ package final class Stage {
       try log?.append(.session(boot: boot.id), stamp: status.key.stamp)
     }
     durable = min(evidence.durable, limit)
-    try readAgain(file, limit: limit, suspects: evidence.suspects)
-    durable = min(durable, received)
+    unread = Unread(limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks)
   }
 
   private func use(_ other: JournalHeader) {
@@ -137,28 +151,41 @@ package final class Stage {
     chain = PrefixChain(geometry)
   }
 
-  /// Digests again what the journal does not vouch for, and goes on where that ends.
-  ///
-  /// - Parameter suspects: digests recorded for the next blocks after the last checkpoint before the
-  ///   machine went down: such a block counts only if it still has its digest. Where there is none, the
-  ///   bytes themselves are what there is, and the sender will compare them.
-  private func readAgain(_ file: any File, limit: UInt64, suspects: [Digest]) throws(Errno) {
-    let firstSuspect = chain.blocks
-    while received < limit {
-      let end = geometry.blockEnd(received, fileSize: limit)
+  /// Reads on, at most about `budget` bytes, what the journal does not vouch for. Until this returns true it is
+  /// not known what is held, and nothing may be asked of the stage but to be closed.
+  package func takeUpMore(budget: UInt64) throws(StoreError) -> Bool {
+    guard let unread, let data else { return true }
+    do throws(Errno) {
+      guard try readAgain(data, unread, budget: budget) else { return false }
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
+    durable = min(durable, received)
+    self.unread = nil
+    return true
+  }
+
+  /// Digests bytes again, from `received` on. Returns true at their end.
+  private func readAgain(_ file: any File, _ unread: Unread, budget: UInt64) throws(Errno) -> Bool {
+    let pause = received.addingReportingOverflow(max(budget, geometry.blockSize))
+    while received < unread.limit {
+      if !pause.overflow, received >= pause.partialValue { return false }
+      let end = geometry.blockEnd(received, fileSize: unread.limit)
       let count = try file.hash(from: received, to: end, with: hasher)
       received += count
-      guard received == end else { return }
+      guard received == end else { return true }
       guard geometry.tail(of: received) == 0 else { continue }
       let digest = hasher.digest()
-      let index = Int(chain.blocks - firstSuspect)
-      if index < suspects.count, suspects[index] != digest {
+      let index = Int(chain.blocks - unread.firstSuspect)
+      if index < unread.suspects.count, unread.suspects[index] != digest {
         // Lost in the power cut; what was acknowledged of this block is whole all the same.
         received = end - geometry.blockSize
-        return try hashTail(file, to: max(durable, received))
+        try hashTail(file, to: max(durable, received))
+        return true
       }
       try finishBlock(digest)
     }
+    return true
   }
 
   private func hashTail(_ file: any File, to end: UInt64) throws(Errno) {
@@ -451,7 +478,8 @@ package final class Stage {
     guard let data else { panic("a stage is resumed before it is committed") }
     try requireUntouched(data)
     do throws(Errno) {
-      try data.setMode(header.mode)
+      // A file that its owner may not write could not be taken up again if this is not the last step.
+      try data.setMode(header.mode | Self.ownerMode)
       try data.setModified(header.modified)
       let status = try data.status()
       // As the file system keeps it: some round times to two seconds.
@@ -477,7 +505,13 @@ package final class Stage {
     }
   }
 
-  /// Third step: gives the file its name. It is durable when `directory` has been synced as well.
+  /// After the third step, for a mode that was not set before it.
+  func syncMode() throws(StoreError) {
+    guard header.mode | Self.ownerMode != header.mode, let data else { return }
+    do throws(Errno) { try data.sync() } catch { throw StoreError(error, otherwise: .writeFailed) }
+  }
+
+  /// Third step: gives the file its name. It is durable when `syncMode` and a sync of `directory` have followed.
   ///
   /// - Parameter replacing: false fails with EXISTS when the name is taken.
   func install(in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) -> FileStatus {
@@ -485,6 +519,7 @@ package final class Stage {
     do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
+      if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
@@ -512,7 +547,7 @@ package final class Stage {
       data = nil
       log = nil
     }
-    guard !isCommitted, let data else { return }
+    guard !isCommitted, unread == nil, let data else { return }
     if received == 0 { return try discard() }
     guard isWriting else { return }
     if !isWriteTorn { try requireUntouched(data) }

@@ -106,6 +106,23 @@ package final class Store: @unchecked Sendable {
     return status
   }
 
+  /// Fails with DENIED when `path` could not get its name, as far as that can be told before it is tried.
+  package func requireWritable(_ path: WirePath) throws(StoreError) {
+    do throws(Errno) {
+      var folder = path.parent
+      while true {
+        do throws(Errno) {
+          return try root.openDirectory(folder).requireWritable()
+        } catch {
+          guard error == .noEntry, !folder.isEmpty else { throw error }
+        }
+        folder = WirePath(folder)?.parent ?? []
+      }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
   /// What it takes to give a whole stage its name. Makes the directories on the way.
   package func planCommit(
     _ stage: Stage, to path: WirePath, claim: PrefixProof, replacing: Bool
