@@ -115,6 +115,13 @@ const uint8_t *csplice_environment(const char *name)
     return (const uint8_t *)getenv(name);
 }
 
+void csplice_sleep(uint32_t milliseconds)
+{
+    struct timespec rest = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
+        ;
+}
+
 int csplice_processor_count(void)
 {
     cpu_set_t set;

@@ -26,8 +26,7 @@ package final class ClientRun: LinkOwner {
   /// Downloads that are whole.
   package let commits: CommitQueue
   package let boot: Boot
-  private let host: [UInt8]
-  private let port: UInt16
+  private let place: ServerPlace
   private let source: any TaskSource
   private let observer: any ClientObserver
   private var backoff: Backoff
@@ -63,10 +62,9 @@ package final class ClientRun: LinkOwner {
 
   /// - Parameter retrySeconds: how long to go on trying without any progress; 0 = one attempt.
   package init(
-    host: [UInt8], port: UInt16, retrySeconds: UInt64, source: any TaskSource, observer: any ClientObserver
+    _ place: ServerPlace, retrySeconds: UInt64, source: any TaskSource, observer: any ClientObserver
   ) throws(UVError) {
-    self.host = host
-    self.port = port
+    self.place = place
     self.source = source
     self.observer = observer
     loop = try Loop()
@@ -258,7 +256,7 @@ package final class ClientRun: LinkOwner {
     progress.filesDone = filesDone
     progress.filesTotal = filesKnown
     observer.runDidAdvance(progress)
-    let connector = Connector(loop, host: host, port: port) { self.didConnect($0) }
+    let connector = Connector(loop, place) { self.didConnect($0) }
     self.connector = connector
     connector.start()
   }

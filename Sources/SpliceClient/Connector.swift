@@ -6,13 +6,19 @@ package import SpliceSystem
 package import SpliceUV
 internal import SpliceWire
 
+/// Where a server is.
+package enum ServerPlace: Sendable {
+  case network(host: [UInt8], port: UInt16)
+  /// A Unix socket: the control socket of a daemon.
+  case local([UInt8])
+}
+
 /// Resolves a name and tries its addresses in the order given, one at a time. Loop's thread.
 package final class Connector {
   private static let timeoutMilliseconds: UInt64 = 10_000
 
   private let loop: Loop
-  private let host: [UInt8]
-  private let port: UInt16
+  private let place: ServerPlace
   private var completion: ((Result<Socket, ClientError>) -> Void)?
   private var addresses: [ResolvedAddress] = []
   private var socket: Socket?
@@ -23,16 +29,37 @@ package final class Connector {
 
   /// - Parameter completion: called once, later or at once, unless `cancel` comes first.
   package init(
-    _ loop: Loop, host: [UInt8], port: UInt16,
+    _ loop: Loop, _ place: ServerPlace,
     completion: @escaping (Result<Socket, ClientError>) -> Void
   ) {
     self.loop = loop
-    self.host = host
-    self.port = port
+    self.place = place
     self.completion = completion
   }
 
   package func start() {
+    switch place {
+    case .network(let host, let port): resolve(host, port)
+    case .local(let path): connect(toLocal: path)
+    }
+  }
+
+  private func connect(toLocal path: [UInt8]) {
+    let slash = path.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { $0 == 0 ? [UInt8]("/") : Array(path[..<$0]) } ?? [UInt8](".")
+    let name = Array(path[(slash.map { $0 + 1 } ?? 0)...])
+    do throws(Errno) {
+      let directory = try PosixDirectory.open(folder, confined: false)
+      finish(.success(try Socket.connect(in: directory, name: name)))
+    } catch {
+      var text = [UInt8]("cannot reach the daemon: ")
+      text.append(error == .connectionRefused ? "it is not running" : error.name)
+      text.append("; name its control socket, or the folder that it serves, with --control")
+      finish(.failure(ClientError(.cannotConnect, path: path, text: text, isResumable: false)))
+    }
+  }
+
+  private func resolve(_ host: [UInt8], _ port: UInt16) {
     do throws(UVError) {
       timer = try Timer(loop)
       resolver = try Resolver.resolve(host: host, port: port, loop: loop) { result in
@@ -66,9 +93,11 @@ package final class Connector {
     while completion != nil {
       guard !addresses.isEmpty else {
         var text = [UInt8]("cannot connect to ")
-        text.append(contentsOf: host)
-        text.append(":")
-        text.append(decimal: UInt64(port))
+        if case .network(let host, let port) = place {
+          text.append(contentsOf: host)
+          text.append(":")
+          text.append(decimal: UInt64(port))
+        }
         text.append(": ")
         text.append(lastError)
         return fail(text)

@@ -70,6 +70,8 @@ package struct Endpoint: Equatable, Sendable {
     }
   }
 
+  package var server: ServerPlace { .network(host: host, port: port) }
+
   /// Whether one connection serves both.
   package func isSameServer(as other: Endpoint) -> Bool {
     port == other.port && lowercased(host[...]) == lowercased(other.host[...])

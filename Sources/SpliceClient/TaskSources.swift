@@ -121,12 +121,10 @@ package final class DownloadSource: TaskSource {
 }
 
 /// A fixed list of questions.
-package final class RequestSource: TaskSource {
-  private var tasks: [RequestTask] = []
+package final class ListedSource: TaskSource {
+  private var tasks: [any ClientTask]
 
-  package init() {}
-
-  package func add(_ task: RequestTask) { tasks.append(task) }
+  package init(_ tasks: [any ClientTask]) { self.tasks = tasks }
 
   package func nextTask() throws(ClientError) -> (any ClientTask)? {
     tasks.isEmpty ? nil : tasks.removeFirst()

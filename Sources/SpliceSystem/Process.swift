@@ -13,6 +13,9 @@ package enum Process {
     return arguments
   }
 
+  /// Blocks the calling thread. The corresponding C function is `nanosleep(2)`.
+  package static func sleep(milliseconds: UInt32) { csplice_sleep(milliseconds) }
+
   /// The value of an environment variable, or nil when it is unset. The C function is `getenv(3)`.
   package static func environment(_ name: StaticString) -> [UInt8]? {
     guard let text = csplice_environment(name.shimText) else { return nil }

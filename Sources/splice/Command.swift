@@ -80,6 +80,32 @@ struct VerifyCommand: Equatable {
   var format = ReportOptions.Format.text
 }
 
+struct SessionsCommand: Equatable {
+  /// Nil: the usual place.
+  var control: [UInt8]?
+  /// Again every two seconds, until interrupted.
+  var isWatching = false
+  var format = ReportOptions.Format.text
+}
+
+struct KickCommand: Equatable {
+  var control: [UInt8]?
+  /// At least one.
+  var ids: [UInt64]
+}
+
+/// `drain` and `reload`.
+struct ControlCommand: Equatable {
+  var control: [UInt8]?
+}
+
+struct PartialsCommand: Equatable {
+  var control: [UInt8]?
+  /// Paths to be removed; empty: list them all.
+  var removed: [[UInt8]] = []
+  var format = ReportOptions.Format.text
+}
+
 /// Ten minutes outlast a server's restart and most walks through a tunnel.
 let defaultRetrySeconds: UInt32 = 600
 
@@ -90,6 +116,11 @@ enum Command: Equatable {
   case stat(StatCommand)
   case remove(RemoveCommand)
   case verify(VerifyCommand)
+  case sessions(SessionsCommand)
+  case kick(KickCommand)
+  case drain(ControlCommand)
+  case partials(PartialsCommand)
+  case reload(ControlCommand)
   case help(CommandName?)
   case version
 }
@@ -143,6 +174,11 @@ extension Command {
       case .stat: .stat(try StatCommand(options))
       case .remove: .remove(try RemoveCommand(options))
       case .verify: .verify(try VerifyCommand(options))
+      case .sessions: .sessions(try SessionsCommand(options))
+      case .kick: .kick(try KickCommand(options))
+      case .drain: .drain(try ControlCommand(options))
+      case .partials: .partials(try PartialsCommand(options))
+      case .reload: .reload(try ControlCommand(options))
       }
   }
 
@@ -238,5 +274,46 @@ extension VerifyCommand {
   fileprivate init(_ options: Options) throws(UsageError) {
     self.init(targets: try options.endpoints(options.operands[...]))
     format = options.report.format
+  }
+}
+
+extension SessionsCommand {
+  fileprivate init(_ options: Options) throws(UsageError) {
+    try options.requireNoOperands()
+    self.init(control: options.control, isWatching: options.has(.watch), format: options.report.format)
+    if isWatching, format == .json { throw options.usage([], "--watch and --json exclude each other") }
+  }
+}
+
+extension KickCommand {
+  fileprivate init(_ options: Options) throws(UsageError) {
+    var ids: [UInt64] = []
+    for operand in options.operands {
+      guard let id = parseDecimal(operand) else {
+        throw options.usage(operand, "not the number of a client, as 'splice sessions' shows it")
+      }
+      ids.append(id)
+    }
+    if ids.isEmpty { throw options.usage([], "the number of the client is missing") }
+    self.init(control: options.control, ids: ids)
+  }
+}
+
+extension ControlCommand {
+  fileprivate init(_ options: Options) throws(UsageError) {
+    try options.requireNoOperands()
+    self.init(control: options.control)
+  }
+}
+
+extension PartialsCommand {
+  fileprivate init(_ options: Options) throws(UsageError) {
+    self.init(control: options.control, format: options.report.format)
+    if options.has(.remove) {
+      if options.operands.isEmpty { throw options.usage([], "--remove needs the PATHs to be removed") }
+      removed = options.operands
+    } else {
+      try options.requireNoOperands()
+    }
   }
 }

@@ -5,7 +5,7 @@ internal import SpliceClient
 internal import SpliceSystem
 
 enum Option: Int32 {
-  case help, version, recursive, json, quiet, retryFor, ifAbsent, create, cache, noCache, long
+  case help, version, recursive, json, quiet, retryFor, ifAbsent, create, cache, noCache, long, control, watch, remove
 
   var long: LongOption {
     switch self {
@@ -19,6 +19,9 @@ enum Option: Int32 {
     case .create: LongOption(name: "create", takesValue: false, id: rawValue)
     case .cache: LongOption(name: "cache", takesValue: true, id: rawValue)
     case .noCache: LongOption(name: "no-cache", takesValue: false, id: rawValue)
+    case .control: LongOption(name: "control", takesValue: true, id: rawValue)
+    case .watch: LongOption(name: "watch", takesValue: false, short: UInt8(ascii: "w"), id: rawValue)
+    case .remove: LongOption(name: "remove", takesValue: false, id: rawValue)
     case .long: LongOption(name: "long", takesValue: false, short: UInt8(ascii: "l"), id: rawValue)
     }
   }
@@ -32,6 +35,9 @@ extension CommandName {
     case .list: [.help, .long, .json]
     case .stat, .verify: [.help, .json]
     case .remove: [.help, .recursive]
+    case .sessions: [.help, .control, .json, .watch]
+    case .partials: [.help, .control, .json, .remove]
+    case .kick, .drain, .reload: [.help, .control]
     }
   }
 }
@@ -48,6 +54,7 @@ struct Options {
   let operands: [[UInt8]]
   private(set) var retrySeconds = defaultRetrySeconds
   private(set) var cacheFolder: [UInt8]?
+  private(set) var control: [UInt8]?
   private(set) var report = ReportOptions()
   private var given: [Option] = []
 
@@ -82,8 +89,15 @@ struct Options {
     case .cache:
       if value.isEmpty { throw usage(value, "--cache takes the name of a folder") }
       cacheFolder = value
+    case .control:
+      if value.isEmpty { throw usage(value, "--control takes the name of a socket, or of the folder that is served") }
+      control = value
     default: break
     }
+  }
+
+  func requireNoOperands() throws(UsageError) {
+    if let operand = operands.first { throw usage(operand, "nothing is expected here") }
   }
 
   /// All `operands` as addresses on one server; at least one.

@@ -27,6 +27,11 @@ func runProgram(_ arguments: [[UInt8]]) -> ExitStatus {
   case .stat(let command): runStat(command)
   case .remove(let command): runRemove(command)
   case .verify(let command): runVerify(command)
+  case .sessions(let command): runSessions(command)
+  case .kick(let command): runKick(command)
+  case .drain(let command): runDrain(command)
+  case .partials(let command): runPartials(command)
+  case .reload(let command): runReload(command)
   }
 }
 
@@ -36,13 +41,13 @@ private func printText(_ text: StaticString) -> ExitStatus {
   return output.hasFailed ? .failed : .done
 }
 
-/// Runs tasks against the server of `endpoint` until all have ended.
-private func run(
-  _ endpoint: Endpoint, retrySeconds: UInt32, _ source: any TaskSource, _ reporter: RunReporter
+/// Runs tasks against a server until all have ended.
+func run(
+  _ server: ServerPlace, retrySeconds: UInt32, _ source: any TaskSource, _ reporter: RunReporter
 ) -> ExitStatus {
   do throws(UVError) {
     let run = try ClientRun(
-      host: endpoint.host, port: endpoint.port, retrySeconds: UInt64(retrySeconds), source: source,
+      server, retrySeconds: UInt64(retrySeconds), source: source,
       observer: reporter)
     try run.run()
     let status = reporter.finish()
@@ -67,7 +72,7 @@ func runPut(_ command: PutCommand) -> ExitStatus {
     operands: command.operands, destination: command.destination, isRecursive: command.isRecursive,
     observer: reporter)
   let source = UploadSource(tree, policy: policy, DigestCache(path: command.cache.folder))
-  return run(command.destination, retrySeconds: command.retrySeconds, source, reporter)
+  return run(command.destination.server, retrySeconds: command.retrySeconds, source, reporter)
 }
 
 func runGet(_ command: GetCommand) -> ExitStatus {
@@ -78,7 +83,7 @@ func runGet(_ command: GetCommand) -> ExitStatus {
   for remote in command.sources {
     source.add(remote.path, localPath: LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder))
   }
-  return run(command.sources[0], retrySeconds: command.retrySeconds, source, reporter)
+  return run(command.sources[0].server, retrySeconds: command.retrySeconds, source, reporter)
 }
 
 /// Asks one question about each target and prints the answers in order as they come.
@@ -86,14 +91,14 @@ private func ask(
   _ type: FrameType, _ targets: [Endpoint], _ show: @escaping (RequestTask.Answer, Endpoint, RunReporter) -> Void
 ) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
-  let source = RequestSource()
+  var tasks: [RequestTask] = []
   for target in targets {
-    source.add(
+    tasks.append(
       RequestTask(type, path: target.path.bytes) { answer in
         if case .failed(let error) = answer { reporter.fail(error) } else { show(answer, target, reporter) }
       })
   }
-  return run(targets[0], retrySeconds: 0, source, reporter)
+  return run(targets[0].server, retrySeconds: 0, ListedSource(tasks), reporter)
 }
 
 /// Escaped on a terminal, exact in a pipe.
@@ -142,5 +147,5 @@ func runRemove(_ command: RemoveCommand) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
   let source = RemoveSource(isRecursive: command.isRecursive, reporter)
   for target in command.targets { source.add(target.path.bytes) }
-  return run(command.targets[0], retrySeconds: 0, source, reporter)
+  return run(command.targets[0].server, retrySeconds: 0, source, reporter)
 }

@@ -3,6 +3,7 @@
 /// The commands by name.
 enum CommandName: CaseIterable {
   case put, get, list, stat, remove, verify
+  case sessions, kick, drain, partials, reload
 
   var text: StaticString {
     switch self {
@@ -12,6 +13,11 @@ enum CommandName: CaseIterable {
     case .stat: "stat"
     case .remove: "rm"
     case .verify: "verify"
+    case .sessions: "sessions"
+    case .kick: "kick"
+    case .drain: "drain"
+    case .partials: "partials"
+    case .reload: "reload"
     }
   }
 
@@ -97,6 +103,64 @@ enum CommandName: CaseIterable {
             --help             print this
 
       """
+    case .sessions:
+      """
+      usage: splice sessions [--watch] [--json] [--control PATH]
+
+      Shows the clients of a daemon on this machine: the number of each, what it does, how far it is.
+
+        -w, --watch            again every two seconds
+            --json             one JSON object a client
+            --control PATH     the daemon's control socket, or the folder that it serves
+                               ($SPLICE_CONTROL, else /run/spliced/control)
+            --help             print this
+
+      """
+    case .kick:
+      """
+      usage: splice kick [--control PATH] ID...
+
+      Disconnects clients of a daemon on this machine. What they have sent is kept and can be resumed.
+
+            --control PATH     the daemon's control socket, or the folder that it serves
+            --help             print this
+
+      """
+    case .drain:
+      """
+      usage: splice drain [--control PATH]
+
+      Has a daemon on this machine take no new clients and end when the transfers under way are
+      through. The second time: what was received is made durable, and the daemon ends now.
+
+            --control PATH     the daemon's control socket, or the folder that it serves
+            --help             print this
+
+      """
+    case .partials:
+      """
+      usage: splice partials [--json] [--control PATH]
+             splice partials --remove [--control PATH] PATH...
+
+      Shows what is half uploaded at a daemon on this machine: how much, how old, from whom; or
+      removes it.
+
+            --remove           remove what is unfinished of these files
+            --json             one JSON object a file
+            --control PATH     the daemon's control socket, or the folder that it serves
+            --help             print this
+
+      """
+    case .reload:
+      """
+      usage: splice reload [--control PATH]
+
+      Has a daemon on this machine read its options again.
+
+            --control PATH     the daemon's control socket, or the folder that it serves
+            --help             print this
+
+      """
     }
   }
 }
@@ -112,6 +176,12 @@ let generalHelp: StaticString = """
     stat     show what is known of a file      splice stat splice://HOST[:PORT]/PATH
     rm       remove files and folders          splice rm [-r] splice://HOST[:PORT]/PATH...
     verify   have files proved on the server   splice verify splice://HOST[:PORT]/PATH...
+
+  For the daemon on this machine, over its control socket:
+
+    sessions who is connected, and what it does    partials what is half done; --remove
+    kick     disconnect a client                   drain    end when the transfers are through
+    reload   read the options again
 
   "splice COMMAND --help" shows a command's options, "splice --version" the version.
   The default port is 7420. Paths are taken byte for byte: there is no percent-encoding.

@@ -157,6 +157,7 @@ uint32_t csplice_process_id(void);
 /* NULL when unset. */
 const uint8_t *csplice_environment(const char *name);
 int csplice_processor_count(void);
+void csplice_sleep(uint32_t milliseconds);
 void csplice_ignore_broken_pipe(void);
 /* The limit after the raise; a negative errno when even reading it failed. */
 int64_t csplice_raise_descriptor_limit(void);
