@@ -166,7 +166,7 @@ if "--inside" in sys.argv:
 rig.need("unshare", "mkfs.ext4")
 cases = {
     "tmpfs": lambda: case("tmpfs", "16M"),
-    "inodes": lambda: case("inodes", "40"),
+    "inodes": lambda: case("inodes", "150"),
     "read-only": lambda: case("ro", "32M"),
     "ext4": lambda: case("ext4", "24M"),
 }

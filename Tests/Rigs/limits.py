@@ -180,6 +180,9 @@ def deaf():
     """Peers that ask for a file and for lists, and never read: they hold no buffers."""
     want = want_frame(b"file")
     with serving("--idle-timeout", "30") as daemon:
+        # With its digests beside it, as every file that came through the daemon.
+        source = rig.write_random(os.path.join(daemon.work, "source"), "deaf", 8 * rig.MIB)
+        rig.expect(rig.put(daemon.url("file"), source).status == 0, "the upload before")
         before = resident(daemon)
         ends = []
         for _ in range(100 if quick else 400):
