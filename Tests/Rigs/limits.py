@@ -191,6 +191,8 @@ def deaf():
             end.connect(("127.0.0.1", daemon.port))
             end.sendall(HELLO + want)
             ends.append(end)
+            # One after another: what a burst of requests does is another question.
+            time.sleep(0.01)
         said = held(daemon, ends, SECONDS)
         grown = resident(daemon) - before
         leave(ends)
