@@ -180,6 +180,9 @@ def deaf():
     """Peers that ask for a file and for lists, and never read: they hold no buffers."""
     want = want_frame(b"file")
     with serving("--idle-timeout", "30") as daemon:
+        # With its digests beside it, as every file that came through the daemon.
+        source = rig.write_random(os.path.join(daemon.work, "source"), "deaf", 8 * rig.MIB)
+        rig.expect(rig.put(daemon.url("file"), source).status == 0, "the upload before")
         before = resident(daemon)
         ends = []
         for _ in range(100 if quick else 400):
@@ -188,6 +191,8 @@ def deaf():
             end.connect(("127.0.0.1", daemon.port))
             end.sendall(HELLO + want)
             ends.append(end)
+            # One after another: what a burst of requests does is another question.
+            time.sleep(0.01)
         said = held(daemon, ends, SECONDS)
         grown = resident(daemon) - before
         leave(ends)

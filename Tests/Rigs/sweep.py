@@ -37,6 +37,8 @@ FAULTS = (
     "open:EIO,open:ENOSPC,open:EMFILE,open:EINTR,W:EIO,W:ENOSPC,W:EINTR,W:short,S:EIO,S:ENOSPC,S:EINTR,S:gate,"
     "rename:EIO,rename:ENOSPC,rename:EINTR,mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
     "ftruncate:EIO,unlink:EIO,R:EIO,R:EINTR,R:short")
+if arguments.quick:
+    FAULTS = "open:EIO,W:EIO,W:ENOSPC,W:short,S:EIO,S:gate,rename:EIO,fallocate:ENOSPC,R:EIO"
 LASTING = "W:EIO,W:ENOSPC,S:EIO,R:EIO"
 # Calls that the shim does not see: by strace, in the daemon and in the client.
 SEND = "sendmsg,sendto,write,writev,sendfile"
@@ -55,7 +57,7 @@ TRACED_FAULTS = [
 
 def shim(kind, program, faults, *options):
     """One ksweep over all calls of one program."""
-    limit = "6" if arguments.quick else "400"
+    limit = "4" if arguments.quick else "400"
     command = [
         sys.executable, ksweep, "--prog", program, "--jobs", str(arguments.jobs), "--max", limit, "--timeout", "40",
         "--setup", f"{scenario} setup {kind} {{dir}}", "--run", f"exec {scenario} run {kind} {{dir}}",
@@ -102,7 +104,7 @@ def traced(kind, program, calls, action, number):
 def trace(kind, program, calls, action):
     """All calls, until one number is not reached in any thread."""
     number, runs, troubles = 1, 0, []
-    limit = 4 if arguments.quick else 60
+    limit = 2 if arguments.quick else 60
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         while number <= limit:
             numbers = list(range(number, min(number + 2 * arguments.jobs, limit + 1)))
