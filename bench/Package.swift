@@ -7,6 +7,7 @@ import PackageDescription
 
 let package = Package(
   name: "splice-bench",
+  products: [.library(name: "alloccount", type: .dynamic, targets: ["alloccount"])],
   targets: [
     // The client for every server: native protocol, HTTP, FTP, and the bare loop's two letters.
     .executableTarget(
@@ -14,6 +15,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("xxhash"), .linkedLibrary("pthread")]),
     // What the machine can do: sendfile, and recv + write, in a plain blocking loop.
     .executableTarget(name: "bareloop", cSettings: [.define("_GNU_SOURCE")]),
+    // Preloaded into the daemon to count its allocations.
+    .target(name: "alloccount", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CBench", cSettings: [.define("_GNU_SOURCE")]),
     .executableTarget(name: "bench", dependencies: ["CBench"]),
   ],

@@ -39,11 +39,9 @@ struct BulkRows {
     try Folder.warm(file)
     let servers = try peers(syncing: false)
     defer { for server in servers { server.stop() } }
-    for server in servers {
-      try server.offer(file, as: "file", in: folder)
-      // The first download makes digests, which later ones find.
-      _ = try download(server)
-    }
+    for server in servers { try server.offer(file, as: "file") }
+    // The first download makes digests, which later ones find.
+    for server in servers { _ = try download(server) }
     for round in 0..<rounds {
       for server in servers.rotated(by: round) {
         let cost = try download(server)
@@ -61,7 +59,7 @@ struct BulkRows {
       return try .of(
         server, bytes: Self.size, ["rsync", "-W", "rsync://127.0.0.1:\(server.port)/data/file", target])
     }
-    return try .of(server, ["get", server.wire, "\(server.port)", "file", "1"])
+    return try .of(server, ["get", server.wire, "\(server.port)", "file", "1", "1"])
   }
 
   func uploads() throws -> [Row] {
@@ -121,9 +119,11 @@ extension Array {
 
 extension Row {
   /// The series in the order of `servers`, whichever came first.
-  func ordered(as servers: [Server]) -> Row {
+  func ordered(as servers: [Server]) -> Row { ordered(by: servers.map(\.name)) }
+
+  func ordered(by names: [String]) -> Row {
     var result = self
-    result.series = servers.compactMap { server in series.first { $0.subject == server.name } }
+    result.series = names.compactMap { name in series.first { $0.subject == name } }
     return result
   }
 }

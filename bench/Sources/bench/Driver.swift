@@ -50,14 +50,16 @@ struct Cost {
 
   /// For a protocol that only its own client speaks. Its processes at the server have ended, so the clock
   /// ticks of 10 ms.
-  static func of(_ server: Server, bytes: Int, _ arguments: [String]) throws -> Cost {
+  static func of(
+    _ server: Server, bytes: Int, _ arguments: [String], environment: [String] = [], errors: String? = nil
+  ) throws -> Cost {
     let before = server.cpuSeconds
     let began = Date()
-    try Program.run(arguments)
+    try Program.run(arguments, environment: environment, errors: errors)
     let seconds = Date().timeIntervalSince(began)
     // The daemon reaps the process of a connection a moment after the client has gone.
     let deadline = Date().addingTimeInterval(10)
-    while Meter.family(of: server.program.pid).count > 1, Date() < deadline { usleep(1000) }
+    while server.isForking, Meter.family(of: server.program.pid).count > 1, Date() < deadline { usleep(1000) }
     return Cost(bytes: Double(bytes), seconds: seconds, cpuSeconds: server.cpuSeconds - before)
   }
 }

@@ -61,14 +61,17 @@ final class Folder {
     return file(name)
   }
 
-  /// The same file in another folder, without a copy.
-  func link(_ source: String, as target: String) throws {
-    unlink(target)
-    guard Glibc.link(source, target) == 0 else { throw BenchError("cannot link \(target)") }
-  }
-
   /// What one measurement left dirty must not be written during the next.
   func settle() { _ = cbench_sync(path) }
+
+  /// Drops a file, which must be clean, from the page cache.
+  static func drop(_ path: String) throws {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    defer { close(file) }
+    guard file >= 0, posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 else {
+      throw BenchError("cannot drop \(path) from the page cache")
+    }
+  }
 
   /// Brings a file into the page cache.
   static func warm(_ path: String) throws { try Program.run(["cat", path]) }

@@ -8,15 +8,23 @@ struct Report: Codable {
   var versions: [String: String] = [:]
   var rounds = 0
   var rows: [Row] = []
+  /// Rows that could not be measured, and why.
+  var failures: [String: String] = [:]
 
   private static func number(_ value: Double) -> String {
     guard value.isFinite else { return "-" }
+    if value == value.rounded(), abs(value) < 100 { return String(Int(value)) }
     let digits = abs(value) >= 100 ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 1 ? 2 : 4
     return String(format: "%.\(digits)f", value)
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
+  }
+
+  /// Titles of the rows that do not reach what they should.
+  var missed: [String] {
+    rows.filter { row in row.goals.contains { !$0.isMet(by: row.value(for: $0)) } }.map(\.title)
   }
 
   // MARK: Text
@@ -32,8 +40,9 @@ struct Report: Codable {
         line += Self.padded(spread, 22)
         if index > 0 { line += ratioText(row, series) }
         for goal in row.goals where goal.against == (index == 0 ? nil : series.subject) {
-          let value = index == 0 ? series.median : row.ratios(to: series).median
-          line += "   \(goal.isMet(by: value) ? "reached" : "MISSED"): \(goal.bound.rawValue) \(Self.number(goal.value))"
+          let verdict = goal.isMet(by: row.value(for: goal)) ? "reached" : "MISSED"
+          let difference = goal.isDifference ? "difference " : ""
+          line += "   \(verdict): \(difference)\(goal.bound.rawValue) \(Self.number(goal.value))"
         }
         lines.append(line)
       }

@@ -29,14 +29,22 @@ final class Server {
   var privateDirty: Double { Meter.kibibytes("Private_Dirty", of: program.pid) }
   var resident: Double { Meter.kibibytes("Rss", of: program.pid) }
 
+  /// Every connection is served by processes of its own, which end with it.
+  var isForking: Bool { wire == "ftp" || wire == "rsync" }
+
   func stop() { program.stop() }
 
   /// Where a file with this name among the uploads is on disk.
   func stored(_ name: String) -> String { root + "/" + uploads + name }
 
   /// Makes a finished file available under `name`, without a copy.
-  func offer(_ file: String, as name: String, in folder: Folder) throws {
-    try folder.link(file, as: root + "/" + name)
+  ///
+  /// To be called for all servers before the first download: a new link changes the file's ctime, and digests that
+  /// were made before it are not believed any more.
+  func offer(_ file: String, as name: String) throws {
+    let target = root + "/" + name
+    if access(target, F_OK) == 0 { return }
+    guard link(file, target) == 0 else { throw BenchError("cannot link \(target)") }
   }
 
   // MARK: Starting
@@ -206,6 +214,7 @@ enum Tools {
     .deletingLastPathComponent().path
   static let driver = folder + "/driver"
   static let bareloop = folder + "/bareloop"
+  static let allocationCounter = folder + "/liballoccount.so"
   /// The Embedded programs, as they ship.
   static let programs = ProcessInfo.processInfo.environment["SPLICE_BIN"] ?? "build/bin"
   static let spliced = programs + "/spliced"

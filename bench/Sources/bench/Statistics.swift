@@ -37,6 +37,8 @@ struct Goal: Codable {
   }
   /// The subject that ours is divided by; nil: the figure itself.
   var against: String?
+  /// The difference counts, not the ratio.
+  var isDifference = false
   let bound: Bound
   let value: Double
 
@@ -72,4 +74,14 @@ struct Row: Codable {
 
   /// The first series divided by `other`, round by round.
   func ratios(to other: Series) -> [Double] { series.first?.ratios(to: other) ?? [] }
+
+  /// What `goal` is about: the median of ours, or of the ratios or differences to another series.
+  func value(for goal: Goal) -> Double {
+    guard let first = series.first else { return .nan }
+    guard let name = goal.against, let other = series.first(where: { $0.subject == name }) else {
+      return first.median
+    }
+    if goal.isDifference { return zip(first.values, other.values).map { $0 - $1 }.median }
+    return ratios(to: other).median
+  }
 }

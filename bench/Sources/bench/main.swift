@@ -1,20 +1,26 @@
-// bench [--quick] [--rounds N] [--only ROW,...] [--results FOLDER] [--name NAME]
+// bench [--quick] [--rounds N] [--only ROW,...] [--results FOLDER] [--check]
+//
+// --check: exit status 3 when a row misses its goal.
 
 import CBench
 import Foundation
-import Glibc
 
 cbench_begin()
+var status: Int32 = 0
 
 do {
   let plan = try Plan(Array(CommandLine.arguments.dropFirst()))
   let folder = try Folder()
   defer { folder.remove() }
   let report = try plan.run(in: folder)
-  print(report.table)
-  try report.write(to: plan.results, named: plan.name)
   print("the same in \(plan.results)/\(plan.name).json and .svg")
+  if !report.failures.isEmpty { status = 1 }
+  if plan.isCheck, !report.missed.isEmpty {
+    print("missed: \(report.missed.joined(separator: "; "))")
+    status = 3
+  }
 } catch {
   FileHandle.standardError.write(Data("bench: \(error)\n".utf8))
-  exit(1)
+  status = 1
 }
+exit(status)

@@ -2,7 +2,7 @@
  * connections until its standard input ends, so that whoever started it can read the server's meters before
  * the server has cleaned up.
  *
- *     driver get PROTOCOL PORT PATH CONNECTIONS      every connection gets PATH once
+ *     driver get PROTOCOL PORT PATH CONNECTIONS TIMES   every connection gets PATH so often
  *     driver put PROTOCOL PORT FILE NAME             one upload
  *     driver part PORT FILE NAME BYTES               one Splice upload that ends after BYTES
  *     driver resume-put PORT FILE NAME               goes on with it for 8 MiB
@@ -77,15 +77,18 @@ struct client {
     const char *path;
     pthread_barrier_t *start;
     atomic_bool *stop;
+    int times;
     uint64_t bytes;
 };
 
-static void *get_once(void *argument)
+static void *get_times(void *argument)
 {
     struct client *client = argument;
     pthread_barrier_wait(client->start);
-    client->peer->begin_get(client->session, client->path);
-    client->bytes = client->peer->finish_get(client->session);
+    for (int time = 0; time < client->times; time++) {
+        client->peer->begin_get(client->session, client->path);
+        client->bytes += client->peer->finish_get(client->session);
+    }
     return NULL;
 }
 
@@ -111,7 +114,7 @@ static pthread_t start_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
-static void get(const struct peer *peer, int port, const char *path, int count)
+static void get(const struct peer *peer, int port, const char *path, int count, int times)
 {
     struct session *sessions = open_sessions(peer, port, count, false);
     struct client *clients = allocate((size_t)count, sizeof *clients);
@@ -119,8 +122,9 @@ static void get(const struct peer *peer, int port, const char *path, int count)
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, (unsigned)count + 1);
     for (int index = 0; index < count; index++) {
-        clients[index] = (struct client){.peer = peer, .session = &sessions[index], .path = path, .start = &start};
-        threads[index] = start_thread(get_once, &clients[index]);
+        clients[index] = (struct client){
+            .peer = peer, .session = &sessions[index], .path = path, .start = &start, .times = times};
+        threads[index] = start_thread(get_times, &clients[index]);
     }
     double began = now();
     pthread_barrier_wait(&start);
@@ -257,8 +261,8 @@ int main(int count, char **arguments)
     const char *command = count > 1 ? arguments[1] : "";
     char **rest = arguments + 2;
     int given = count - 2;
-    if (strcmp(command, "get") == 0 && given == 4)
-        get(find_peer(rest[0]), atoi(rest[1]), rest[2], atoi(rest[3]));
+    if (strcmp(command, "get") == 0 && given == 5)
+        get(find_peer(rest[0]), atoi(rest[1]), rest[2], atoi(rest[3]), atoi(rest[4]));
     else if (strcmp(command, "put") == 0 && given == 4)
         put(find_peer(rest[0]), atoi(rest[1]), rest[2], rest[3]);
     else if (strcmp(command, "part") == 0 && given == 4)

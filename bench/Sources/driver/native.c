@@ -128,7 +128,7 @@ static void digest(const void *bytes, size_t count, unsigned char out[DIGEST_SIZ
 
 struct source open_source(const char *path)
 {
-    struct source source = {.file = open(path, O_RDONLY | O_CLOEXEC), .block_size = BLOCK_MIN};
+    struct source source = {.path = path, .file = open(path, O_RDONLY | O_CLOEXEC), .block_size = BLOCK_MIN};
     struct stat status;
     if (source.file < 0 || fstat(source.file, &status) < 0)
         fail("%s: %s", path, strerror(errno));
@@ -155,6 +155,31 @@ static void digest_source(struct source *source)
         digest(bytes, count, source->blocks + block * DIGEST_SIZE);
         munmap(bytes, count);
     }
+}
+
+/* Below this, digesting takes no time worth saving. */
+#define KEPT_MIN (2ull << 30)
+
+void native_prepare(struct source *source)
+{
+    char name[4096];
+    size_t count = block_count(source) * DIGEST_SIZE;
+    snprintf(name, sizeof name, "%s.digests", source->path);
+    int kept = source->size < KEPT_MIN ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+    if (kept >= 0) {
+        source->blocks = malloc(count);
+        if (source->blocks == NULL || read(kept, source->blocks, count) != (ssize_t)count)
+            fail("%s is not what it should be", name);
+        close(kept);
+        return;
+    }
+    digest_source(source);
+    if (source->size < KEPT_MIN)
+        return;
+    kept = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (kept < 0 || write(kept, source->blocks, count) != (ssize_t)count)
+        fail("cannot write %s", name);
+    close(kept);
 }
 
 void native_proof(const struct source *source, uint64_t count, unsigned char proof[DIGEST_SIZE])
@@ -384,11 +409,5 @@ struct resumed native_resume_get(
     return result;
 }
 
-
-void native_prepare(struct source *source)
-{
-    if (source->blocks == NULL)
-        digest_source(source);
-}
 
 const struct peer native_peer = {"splice", native_open, native_begin_get, native_finish_get, native_put};

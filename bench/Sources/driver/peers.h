@@ -9,6 +9,7 @@
 
 /* A local file as a source of uploads: opened and digested before any clock runs. */
 struct source {
+    const char *path;
     int file;
     uint64_t size;
     uint64_t block_size;
@@ -43,7 +44,7 @@ extern const struct peer native_peer, http_peer, ftp_peer, bare_peer;
 
 struct source open_source(const char *path);
 
-/* Digests it, once. */
+/* Digests it, once: the digests of a large file stay beside it, in PATH.digests, for the next run. */
 void native_prepare(struct source *);
 
 /* The native protocol, in pieces, for resuming. */
