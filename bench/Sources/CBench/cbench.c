@@ -21,7 +21,9 @@ pid_t cbench_spawn(
     pid_t pid = fork();
     if (pid != 0)
         return pid < 0 ? -errno : pid;
-    signal(SIGPIPE, SIG_DFL);
+    int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+    for (size_t index = 0; index < sizeof ignored / sizeof *ignored; index++)
+        signal(ignored[index], SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);

@@ -5,6 +5,7 @@ import Foundation
 struct Plan {
   var isQuick = false
   var isCheck = false
+  var isAdding = false
   var rounds = 9
   var only: Set<String> = []
   var results = "bench/results"
@@ -20,6 +21,7 @@ struct Plan {
       switch option {
       case "--quick": (isQuick, rounds) = (true, 5)
       case "--check": isCheck = true
+      case "--add": isAdding = true
       case "--rounds": rounds = max(1, Int(try Self.value(of: option, &rest)) ?? 1)
       case "--only": only = Set(try Self.value(of: option, &rest).split(separator: ",").map(String.init))
       case "--results": results = try Self.value(of: option, &rest)
@@ -46,7 +48,7 @@ struct Plan {
   }
 
   func run(in folder: Folder) throws -> Report {
-    var report = Report()
+    var report = isAdding ? try Report.read(from: results, named: name) : Report()
     report.date = ISO8601DateFormatter().string(from: Date())
     report.rounds = rounds
     report.versions = Versions.all(isQuick: isQuick)
@@ -56,7 +58,7 @@ struct Plan {
       let began = Date()
       do {
         let measured = try measure(row, in: folder)
-        report.rows += measured
+        report.replace(measured)
         print(Report(rows: measured).table)
       } catch {
         // The others are still worth having.

@@ -61,7 +61,27 @@ struct Report: Codable {
     return "\(row.series[0].subject) ÷ this: \(Self.number(ratios.median))\(spread)"
   }
 
+  /// Puts rows in the place of those of the same name, or at the end.
+  mutating func replace(_ measured: [Row]) {
+    for row in measured {
+      if let index = rows.firstIndex(where: { $0.title == row.title }) {
+        rows[index] = row
+      } else {
+        rows.append(row)
+      }
+    }
+  }
+
   // MARK: Files
+
+  static func read(from folder: String, named name: String) throws -> Report {
+    let path = "\(folder)/\(name).json"
+    guard let data = FileManager.default.contents(atPath: path) else { throw BenchError("cannot read \(path)") }
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return try decoder.decode(Report.self, from: data)
+  }
 
   func write(to folder: String, named name: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -1,5 +1,6 @@
-// bench [--quick] [--rounds N] [--only ROW,...] [--results FOLDER] [--check]
+// bench [--quick] [--rounds N] [--only ROW,...] [--results FOLDER] [--add] [--check]
 //
+// --add: keeps the rows of the last results that are not measured now.
 // --check: exit status 3 when a row misses its goal.
 
 import CBench
@@ -12,6 +13,18 @@ do {
   let plan = try Plan(Array(CommandLine.arguments.dropFirst()))
   let folder = try Folder()
   defer { folder.remove() }
+  // What was started here ends with us; the folder does not.
+  let interruptions = [SIGINT, SIGTERM, SIGHUP].map { number in
+    signal(number, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+    source.setEventHandler { [path = folder.path] in
+      try? FileManager.default.removeItem(atPath: path)
+      _exit(130)
+    }
+    source.resume()
+    return source
+  }
+  defer { for source in interruptions { source.cancel() } }
   let report = try plan.run(in: folder)
   print("the same in \(plan.results)/\(plan.name).json and .svg")
   if !report.failures.isEmpty { status = 1 }
