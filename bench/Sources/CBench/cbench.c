@@ -76,7 +76,8 @@ int cbench_free_port(void)
     socklen_t size = sizeof at;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int port = -1;
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, size) == 0 && getsockname(fd, (struct sockaddr *)&at, &size) == 0)
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, size) == 0 &&
+        getsockname(fd, (struct sockaddr *)&at, &size) == 0)
         port = ntohs(at.sin_port);
     if (fd >= 0)
         close(fd);

@@ -2,7 +2,8 @@
  *
  *     bareloop ROOT PORT-FILE [SYNC-BYTES]
  *
- * 'G' PATH newline: sendfile until the end. 'P' PATH newline: recv and write until the peer's end, then one byte.
+ * 'G' PATH newline: sendfile until the end. 'P' PATH newline: recv and write until the peer's end, then one
+ * byte.
  * With SYNC-BYTES an upload is fdatasync'd after each so many bytes and at its end. */
 #include <arpa/inet.h>
 #include <errno.h>

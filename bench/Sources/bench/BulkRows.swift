@@ -71,7 +71,8 @@ struct BulkRows {
         Goal(against: "nginx", bound: .atLeast, value: 1.5),
         Goal(against: "rsync", bound: .atLeast, value: 3),
       ],
-      note: "Splice with digests, journal and checkpoints; of the others only the loop + fdatasync is durable")
+      note: "Splice with digests, journal and checkpoints; of the others only the loop + fdatasync is durable"
+    )
     var wall = Row("upload 1 GiB, to disk, wall clock", "GB/s", moreIsBetter: true)
     let file = try source()
     try Folder.warm(file)

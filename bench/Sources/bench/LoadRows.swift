@@ -59,7 +59,8 @@ struct LoadRows {
 
   func scaling() throws -> [Row] {
     var wall = Row("8 downloads of 256 MiB at once", "GB/s", moreIsBetter: true)
-    var cpu = Row("8 downloads of 256 MiB at once, cost", "GB per CPU second of the server", moreIsBetter: true)
+    var cpu = Row(
+      "8 downloads of 256 MiB at once, cost", "GB per CPU second of the server", moreIsBetter: true)
     var crowd = Row(
       "1,024 downloads of 1 MiB", "CPU microseconds of the server for each", moreIsBetter: false,
       note: "the first line, 1,024 connections with one download each, is divided by the others")
@@ -76,7 +77,8 @@ struct LoadRows {
       }
       for connections in [1024, 64, 1].rotated(by: round) {
         let cost = try Cost.of(
-          servers[1], ["get", "splice", "\(servers[1].port)", "piece", "\(connections)", "\(1024 / connections)"])
+          servers[1],
+          ["get", "splice", "\(servers[1].port)", "piece", "\(connections)", "\(1024 / connections)"])
         crowd.add(cost.cpuSeconds * 1e6 / 1024, to: "\(connections) connections")
       }
     }

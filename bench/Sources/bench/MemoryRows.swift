@@ -33,7 +33,9 @@ struct MemoryRows {
       "each stalled download", "KiB private and dirty", moreIsBetter: false,
       goals: [Goal(bound: .atMost, value: 8)], note: "at 100 downloads whose client does not read")
     var servers = [try Server.splice(folder)]
-    if !isQuick { servers += [try Server.nginx(folder), try Server.vsftpd(folder), try Server.rsync(folder)] }
+    if !isQuick {
+      servers += [try Server.nginx(folder), try Server.vsftpd(folder), try Server.rsync(folder)]
+    }
     defer { for server in servers { server.stop() } }
     for server in servers {
       resident.add(server.resident, to: server.name)
@@ -71,7 +73,8 @@ struct MemoryRows {
   /// All at once: 5,000 idle connections, and 1,000 downloads that all have to end well.
   private func crowd() throws -> Row {
     var row = Row(
-      "5,000 connections and 1,000 downloads of 1 MiB", "KiB private and dirty afterwards", moreIsBetter: false,
+      "5,000 connections and 1,000 downloads of 1 MiB", "KiB private and dirty afterwards",
+      moreIsBetter: false,
       goals: [Goal(bound: .atMost, value: 16 * 1024)], note: "with --memory 16MiB; no download failed")
     let server = try Server.splice(folder)
     defer { server.stop() }

@@ -39,8 +39,8 @@ enum Meter {
     return result
   }
 
-  /// CPU seconds, user and system, of a server: of its living processes to the nanosecond, and of those that it
-  /// has reaped to the kernel's tick of 10 ms.
+  /// CPU seconds, user and system, of a server: of its living processes to the nanosecond, and of those that
+  /// it has reaped to the kernel's tick of 10 ms.
   static func cpuSeconds(of root: pid_t) -> Double {
     let tick = Double(sysconf(Int32(_SC_CLK_TCK)))
     return family(of: root).reduce(0) { sum, pid in

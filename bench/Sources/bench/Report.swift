@@ -35,10 +35,11 @@ struct Report: Codable {
     for row in rows {
       lines.append("\(row.title)  [\(row.unit), \(row.moreIsBetter ? "more" : "less") is better]")
       for (index, series) in row.series.enumerated() {
-        var line = "  " + Self.padded(series.subject, 28) + Self.padded(Self.number(series.median), 10)
-        let spread = series.values.count > 1 ? "\(Self.number(series.low)) … \(Self.number(series.high))" : ""
+        var line = "  " + Self.padded(series.subject, 34) + Self.padded(Self.number(series.median), 10)
+        let range = "\(Self.number(series.low)) … \(Self.number(series.high))"
+        let spread = series.values.count > 1 ? range : ""
         line += Self.padded(spread, 22)
-        if index > 0 { line += ratioText(row, series) }
+        if index > 0, row.hasRatios != false { line += ratioText(row, series) }
         for goal in row.goals where goal.against == (index == 0 ? nil : series.subject) {
           let verdict = goal.isMet(by: row.value(for: goal)) ? "reached" : "MISSED"
           let difference = goal.isDifference ? "difference " : ""
@@ -76,7 +77,9 @@ struct Report: Codable {
 
   static func read(from folder: String, named name: String) throws -> Report {
     let path = "\(folder)/\(name).json"
-    guard let data = FileManager.default.contents(atPath: path) else { throw BenchError("cannot read \(path)") }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw BenchError("cannot read \(path)")
+    }
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
@@ -99,7 +102,8 @@ struct Report: Codable {
     var body = ""
     var y = 24.0
     func text(_ x: Double, _ y: Double, _ content: String, _ attributes: String = "") {
-      let escaped = content.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
+      let escaped = content.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(
+        of: "<", with: "&lt;")
       body += "<text x=\"\(x)\" y=\"\(y)\" \(attributes)>\(escaped)</text>\n"
     }
     for row in rows {
@@ -112,7 +116,8 @@ struct Report: Codable {
         text(left - 8, y + 13, series.subject, "text-anchor=\"end\"")
         let bar = series.median / full * width
         let color = index == 0 ? "#d9541e" : "#8aa4bf"
-        body += "<rect x=\"\(left)\" y=\"\(y + 2)\" width=\"\(bar)\" height=\"\(barHeight - 4)\" fill=\"\(color)\"/>\n"
+        body +=
+          "<rect x=\"\(left)\" y=\"\(y + 2)\" width=\"\(bar)\" height=\"\(barHeight - 4)\" fill=\"\(color)\"/>\n"
         let (low, high) = (left + series.low / full * width, left + series.high / full * width)
         let middle = y + barHeight / 2
         body += "<path d=\"M\(low) \(middle)H\(high)\" stroke=\"#222\"/>\n"

@@ -34,9 +34,13 @@ struct ResumeRows {
     let growth = isQuick ? 2.0 : 1.5
     let goals =
       [Goal(bound: .atMost, value: 20), Goal(against: cases[0].name, bound: .atMost, value: growth)]
-    var put = Row("resume an upload", "ms from connect to the first new byte sent", moreIsBetter: false, goals: goals)
-    var stored = Row("resume an upload, 8 MiB on", "ms from connect to the first acknowledgement of new bytes", moreIsBetter: false)
-    var get = Row("resume a download", "ms from connect to the first new byte here", moreIsBetter: false, goals: goals)
+    var put = Row(
+      "resume an upload", "ms from connect to the first new byte sent", moreIsBetter: false, goals: goals)
+    var stored = Row(
+      "resume an upload, 8 MiB on", "ms from connect to the first acknowledgement of new bytes",
+      moreIsBetter: false)
+    var get = Row(
+      "resume a download", "ms from connect to the first new byte here", moreIsBetter: false, goals: goals)
     for _ in 0..<rounds {
       for item in cases.reversed() {
         let up = try Driver.run(["resume-put", "\(server.port)", item.source, item.upload])
@@ -57,7 +61,9 @@ struct ResumeRows {
   private func theOthers(_ cases: [Case]) throws -> Row {
     var row = Row(
       "go on after a partial, by other means", "ms, the whole run with 8 MiB missing", moreIsBetter: false,
-      note: "16 GiB once only; curl -C - proves nothing about the prefix; MD5: one end's pass over the prefix")
+      note: "16 GiB once only; curl -C - proves nothing about the prefix; MD5: one end's pass over the prefix"
+    )
+    row.hasRatios = false
     let (rsync, nginx) = (try Server.rsync(folder), try Server.nginx(folder))
     defer { for server in [rsync, nginx] { server.stop() } }
     func measure(_ name: String, _ command: [String]) throws {

@@ -16,7 +16,9 @@ final class Server {
   let uploads: String
   let program: Program
 
-  private init(_ name: String, wire: String, port: Int, root: String, uploads: String = "", _ program: Program) {
+  private init(
+    _ name: String, wire: String, port: Int, root: String, uploads: String = "", _ program: Program
+  ) {
     self.name = name
     self.wire = wire
     self.port = port
@@ -39,8 +41,8 @@ final class Server {
 
   /// Makes a finished file available under `name`, without a copy.
   ///
-  /// To be called for all servers before the first download: a new link changes the file's ctime, and digests that
-  /// were made before it are not believed any more.
+  /// To be called for all servers before the first download: a new link changes the file's ctime, and digests
+  /// that were made before it are not believed any more.
   func offer(_ file: String, as name: String) throws {
     let target = root + "/" + name
     if access(target, F_OK) == 0 { return }
@@ -62,7 +64,8 @@ final class Server {
         "--idle-timeout", "0", "--workers", "\(workers)", "--max-connections", "\(connections)", root,
       ], environment: environment, errors: root + ".log")
     return Server(
-      workers == 1 ? "splice" : "splice, \(workers) workers", wire: "splice", port: try port(in: portFile, program),
+      workers == 1 ? "splice" : "splice, \(workers) workers", wire: "splice",
+      port: try port(in: portFile, program),
       root: root, program)
   }
 
@@ -72,7 +75,8 @@ final class Server {
     let portFile = root + ".port"
     let program = try Program([Tools.bareloop, root, portFile, "\(syncBytes)"])
     return Server(
-      syncBytes == 0 ? "bare C loop" : "bare C loop + fdatasync", wire: "bare", port: try port(in: portFile, program),
+      syncBytes == 0 ? "bare C loop" : "bare C loop + fdatasync", wire: "bare",
+      port: try port(in: portFile, program),
       root: root, program)
   }
 

@@ -47,11 +47,13 @@ struct SmallFileRows {
       try Program.run(["cp", "-r", tree, server.root + "/files"])
     }
     let goals = [
-      Goal(against: "rsync --fsync", bound: .atLeast, value: 10), Goal(against: "rsync", bound: .atLeast, value: 1),
+      Goal(against: "rsync --fsync", bound: .atLeast, value: 10),
+      Goal(against: "rsync", bound: .atLeast, value: 1),
     ]
     let note = "all of Splice's files are durable, of the others only those of rsync --fsync"
     var put = Row("small files up, 10,000 of 4 KiB", "files/s", moreIsBetter: true, goals: goals, note: note)
-    var get = Row("small files down, 10,000 of 4 KiB", "files/s", moreIsBetter: true, goals: goals, note: note)
+    var get = Row(
+      "small files down, 10,000 of 4 KiB", "files/s", moreIsBetter: true, goals: goals, note: note)
     var putCost = Row("small files up, server", "CPU ms per 1,000 files", moreIsBetter: false)
     var getCost = Row("small files down, server", "CPU ms per 1,000 files", moreIsBetter: false)
     for round in 0..<rounds {
@@ -80,7 +82,8 @@ struct SmallFileRows {
   private func move(_ way: Way, _ command: [String]) throws -> Cost {
     // The cache of digests stays in the benchmark's folder.
     try .of(
-      way.server, bytes: Self.count * Self.size, command, environment: ["XDG_CACHE_HOME=\(folder.path)/cache"],
+      way.server, bytes: Self.count * Self.size, command,
+      environment: ["XDG_CACHE_HOME=\(folder.path)/cache"],
       errors: folder.file("clients.log"))
   }
 

@@ -53,6 +53,8 @@ struct Row: Codable {
   /// Ours first.
   var series: [Series] = []
   var goals: [Goal] = []
+  /// False: the series are not of one kind, and a ratio would say nothing.
+  var hasRatios: Bool? = true
   /// Things a reader has to know to read it right.
   var note: String?
 

@@ -13,7 +13,9 @@ struct Thresholds: Codable {
 
   static func read() throws -> Thresholds {
     let path = ProcessInfo.processInfo.environment["BENCH_THRESHOLDS"] ?? "bench/thresholds.json"
-    guard let data = FileManager.default.contents(atPath: path) else { throw BenchError("cannot read \(path)") }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw BenchError("cannot read \(path)")
+    }
     return try JSONDecoder().decode(Thresholds.self, from: data)
   }
 }
@@ -31,7 +33,8 @@ struct UserSpaceRows {
 
   private func file(_ bytes: Int) throws -> String {
     let name = "\(bytes >> 20)MiB"
-    return access(folder.file(name), R_OK) == 0 ? folder.file(name) : try folder.makeRandom(name, bytes: bytes)
+    return access(folder.file(name), R_OK) == 0
+      ? folder.file(name) : try folder.makeRandom(name, bytes: bytes)
   }
 
   private func transfer(_ direction: Direction, _ bytes: Int, _ server: Server) throws {
@@ -40,7 +43,9 @@ struct UserSpaceRows {
       try server.offer(try file(bytes), as: "file\(bytes)")
       _ = try Driver.run(["get", server.wire, "\(server.port)", "file\(bytes)", "1", "1"])
     case .upload:
-      _ = try Driver.run(["put", server.wire, "\(server.port)", try file(bytes), "upload\(UInt32.random(in: 0 ... .max))"])
+      _ = try Driver.run([
+        "put", server.wire, "\(server.port)", try file(bytes), "upload\(UInt32.random(in: 0 ... .max))",
+      ])
     }
   }
 
@@ -49,7 +54,8 @@ struct UserSpaceRows {
   func instructions() throws -> [Row] {
     let thresholds = try Thresholds.read()
     return try Direction.allCases.map { direction in
-      let goal = direction == .download ? thresholds.downloadInstructionsPerByte : thresholds.uploadInstructionsPerByte
+      let goal =
+        direction == .download ? thresholds.downloadInstructionsPerByte : thresholds.uploadInstructionsPerByte
       var row = Row(
         "\(direction.rawValue), user space", "instructions per payload byte", moreIsBetter: false,
         goals: [Goal(bound: .atMost, value: goal)],

@@ -1,6 +1,6 @@
-/* One cheap client for every server. It prints one JSON object of numbers when its work is done, then keeps its
- * connections until its standard input ends, so that whoever started it can read the server's meters before
- * the server has cleaned up.
+/* One cheap client for every server. It prints one JSON object of numbers when its work is done, then keeps
+ * its connections until its standard input ends, so that whoever started it can read the server's meters
+ * before the server has cleaned up.
  *
  *     driver get PROTOCOL PORT PATH CONNECTIONS TIMES   every connection gets PATH so often
  *     driver put PROTOCOL PORT FILE NAME             one upload
@@ -167,8 +167,9 @@ static void resume_put(int port, const char *file, const char *name)
     native_peer.open(&session);
     struct resumed resumed = native_resume_put(&session, &source, name);
     printf(
-        "{\"from\": %llu, \"first_byte_ms\": %.4f, \"acknowledged_ms\": %.4f}\n", (unsigned long long)resumed.from,
-        1e3 * (resumed.first_byte - began), 1e3 * (resumed.acknowledged - began));
+        "{\"from\": %llu, \"first_byte_ms\": %.4f, \"acknowledged_ms\": %.4f}\n",
+        (unsigned long long)resumed.from, 1e3 * (resumed.first_byte - began),
+        1e3 * (resumed.acknowledged - began));
     hold();
 }
 
@@ -223,7 +224,8 @@ static void stall(const struct peer *peer, int port, const char *path, int count
     hold();
 }
 
-static void fair(const struct peer *peer, int port, const char *bulk, const char *small, int count, int probes)
+static void fair(
+    const struct peer *peer, int port, const char *bulk, const char *small, int count, int probes)
 {
     struct session *sessions = open_sessions(peer, port, count + 1, false);
     struct client *clients = allocate((size_t)count, sizeof *clients);
@@ -248,8 +250,8 @@ static void fair(const struct peer *peer, int port, const char *bulk, const char
     }
     qsort(waits, (size_t)probes, sizeof *waits, by_value);
     printf(
-        "{\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f}\n", waits[probes / 2], waits[probes * 99 / 100],
-        waits[probes - 1]);
+        "{\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f}\n", waits[probes / 2],
+        waits[probes * 99 / 100], waits[probes - 1]);
     fflush(stdout);
     /* The bulk clients are in the middle of a file: no orderly end is worth the wait. */
     _exit(0);

@@ -20,7 +20,9 @@
 /* The server acknowledges at least this often. */
 #define ACK_BYTES (8u << 20)
 
-enum type { HELLO = 1, OFFER, HAVE, PROBE, CHAIN, RESUME, DATA, ACK, COMMIT, COMMITTED, WANT, GIVE, END, ERROR = 20 };
+enum type {
+    HELLO = 1, OFFER, HAVE, PROBE, CHAIN, RESUME, DATA, ACK, COMMIT, COMMITTED, WANT, GIVE, END, ERROR = 20
+};
 enum flag { END_OF_BLOCK = 1, REWIND = 2, START = 16 };
 enum { STATE_NOTHING = 1, STATE_PARTIAL = 2 };
 
@@ -277,7 +279,8 @@ static uint64_t native_finish_get(struct session *session)
 }
 
 /* Returns how many bytes the server holds. */
-static uint64_t offer(struct session *session, const struct source *source, const char *path, struct header *header)
+static uint64_t offer(
+    struct session *session, const struct source *source, const char *path, struct header *header)
 {
     struct stat status;
     fstat(source->file, &status);

@@ -93,7 +93,8 @@ static int ftp_answer(int fd, char line[HEAD_MAX])
     return atoi(line);
 }
 
-static void ftp_say(struct session *session, const char *verb, const char *argument, int wanted, char line[HEAD_MAX])
+static void ftp_say(
+    struct session *session, const char *verb, const char *argument, int wanted, char line[HEAD_MAX])
 {
     char command[HEAD_MAX];
     int count = snprintf(command, sizeof command, "%s%s%s\r\n", verb, *argument ? " " : "", argument);

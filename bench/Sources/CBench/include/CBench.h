@@ -5,16 +5,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Starts a program with these descriptors as 0, 1 and 2; a negative one is /dev/null. `environment`: what is added
- * to ours, NAME=VALUE, ended by NULL. The program is killed when we die. Returns the pid, or -errno. */
+/* Starts a program with these descriptors as 0, 1 and 2; a negative one is /dev/null. `environment`: what is
+ * added to ours, NAME=VALUE, ended by NULL. The program is killed when we die. Returns the pid, or -errno. */
 pid_t cbench_spawn(
     char *const arguments[], char *const environment[], int input, int output, int error);
 
-/* CPU time of a living process, user and system, in nanoseconds, its ended threads included; -1 when it is gone. */
+/* CPU time of a living process, user and system, in nanoseconds, its ended threads included; -1 when it is
+ * gone. */
 int64_t cbench_cpu_nanoseconds(pid_t pid);
 
-/* Line by line output, broken pipes as errors, and as many open files as the system allows, for us and all that
- * we start. */
+/* Line by line output, broken pipes as errors, and as many open files as the system allows, for us and all
+ * that we start. */
 void cbench_begin(void);
 
 /* A pipe that the programs we start do not inherit: ends[0] is for reading. 0 or -errno. */
