@@ -5,6 +5,7 @@
 
 import CBench
 import Foundation
+import Glibc
 
 cbench_begin()
 var status: Int32 = 0
@@ -18,6 +19,8 @@ do {
     signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
     source.setEventHandler { [path = folder.path] in
+      // First those who would go on writing to it.
+      for member in Meter.family(of: getpid()).dropFirst() { kill(member, SIGKILL) }
       try? FileManager.default.removeItem(atPath: path)
       _exit(130)
     }
