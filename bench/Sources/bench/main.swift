@@ -19,9 +19,10 @@ do {
     signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
     source.setEventHandler { [path = folder.path] in
-      // First those who would go on writing to it.
+      // Whoever would still make a file in it finds it gone.
+      rename(path, path + ".gone")
       for member in Meter.family(of: getpid()).dropFirst() { kill(member, SIGKILL) }
-      try? FileManager.default.removeItem(atPath: path)
+      try? FileManager.default.removeItem(atPath: path + ".gone")
       _exit(130)
     }
     source.resume()
