@@ -5,6 +5,7 @@
 #   make sim    2,000 seeds of the simulator; SPLICE_SEED=N replays one with a trace
 #   make sim-long  200,000 seeds
 #   make sim-bite  shows that the simulator finds each mistake of Tests/SpliceSim/plants.txt
+#   make bench  measures it beside what people use instead; bench-quick: in two minutes, without those
 #   make clean  removes what the others made
 #
 # The long forms of what `make test` does in short (docs/reliability.md has the promises behind them):
@@ -17,6 +18,8 @@
 
 RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
 APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
+
+BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -35,6 +38,7 @@ EMBEDDED_FLAGS = -c release --scratch-path $(EMBEDDED_FOLDER) \
 
 .PHONY: build run test test-rigs clean packages sim sim-long sim-bite
 .PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
+.PHONY: bench bench-quick bench-programs
 
 # SwiftPM knows what has changed; make only asks it, and renames the finished copy into place.
 build: packages
@@ -102,8 +106,19 @@ sim-bite: packages
 	@cd Tests/SpliceSim && SPLICE_PLANTED=1 swift build -c release --scratch-path ../../.build-sim-planted
 	@cd Tests/SpliceSim && ../../.build-sim-planted/release/sim --bite --count 2000
 
+bench: bench-programs
+	@scripts/install-packages.sh $(BENCH_PACKAGES)
+	@bench/.build/release/bench $(BENCH_OPTIONS)
+
+bench-quick: bench-programs
+	@bench/.build/release/bench --quick $(BENCH_OPTIONS)
+
+bench-programs: build
+	swift build -c release --package-path bench
+
 clean:
 	rm -rf .build .build-sim .build-sim-planted Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) build
+	rm -rf bench/.build
 
 packages:
 	@command -v swift >/dev/null || { echo "swift is not on PATH: install Swift 6.3 from swift.org" >&2; exit 1; }

@@ -15,7 +15,7 @@ private func controlPath(_ given: [UInt8]?) -> [UInt8] {
 
 /// Sends requests one after the other and hands each answer to `show`.
 private func administer(
-  _ control: [UInt8]?, _ tasks: [(RunReporter) -> ControlTask]
+  _ control: [UInt8]?, _ tasks: [(RunReporter) -> any ClientTask]
 ) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
   return run(.local(controlPath(control)), retrySeconds: 0, ListedSource(tasks.map { $0(reporter) }), reporter)
@@ -25,7 +25,7 @@ private func administer(
 private func task(
   _ type: FrameType, body: @escaping (inout [UInt8], UInt64) -> Void,
   _ show: @escaping ([[UInt8]]) throws(WireError) -> Void
-) -> (RunReporter) -> ControlTask {
+) -> (RunReporter) -> any ClientTask {
   { reporter in
     ControlTask(type, request: body) { answer in
       switch answer {

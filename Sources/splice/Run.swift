@@ -91,7 +91,7 @@ private func ask(
   _ type: FrameType, _ targets: [Endpoint], _ show: @escaping (RequestTask.Answer, Endpoint, RunReporter) -> Void
 ) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
-  var tasks: [RequestTask] = []
+  var tasks: [any ClientTask] = []
   for target in targets {
     tasks.append(
       RequestTask(type, path: target.path.bytes) { answer in

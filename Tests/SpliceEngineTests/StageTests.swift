@@ -72,6 +72,26 @@ private let block = Int(Limits.blockSize)
     #expect(stage.received == UInt64(2 * block))
   }
 
+  /// Killed between a write and its record: all is read again, and what was durable still is.
+  @Test func killInsideAWriteKeepsWhatWasDurable() throws {
+    try abandon(at: 2 * block, checkpointAt: 2 * block)
+    let file = try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0)
+    try file.write(Array(content[2 * block..<2 * block + 50]), at: UInt64(2 * block))
+    let stage = try open()
+    #expect(stage.durable == UInt64(2 * block))
+    #expect(stage.received == UInt64(2 * block + 50))
+    // A sync that fails now costs what came since, and not what was acknowledged before.
+    try bench.append(try resumed(stage), content, to: 3 * block)
+    bench.trace.fail("sync a", with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try stage.checkpoint() }
+    #expect(try open().proof == bench.proof(content, 2 * block))
+  }
+
+  private func resumed(_ stage: Stage) throws -> Stage {
+    try stage.resume(at: stage.proof)
+    return stage
+  }
+
   @Test func powerCutKeepsWhatTheCheckpointCovers() throws {
     try abandon(at: 2 * block + 77, checkpointAt: block + 5)
     bench.reboot()

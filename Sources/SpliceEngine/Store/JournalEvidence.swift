@@ -32,6 +32,10 @@ struct JournalEvidence {
   var durable: UInt64 = 0
   /// Recorded digests of the blocks after the trusted ones; they count if the bytes match them.
   var suspects: [Digest] = []
+  /// Where nothing is trusted: the recorded digests from the first block on, and what a checkpoint covered.
+  /// Bytes that turn out to be what was recorded are still on stable storage.
+  var recorded: [Digest] = []
+  var recordedDurable: UInt64 = 0
   /// Bytes behind this are not worth reading; nil = as many as there are.
   var limit: UInt64?
 
@@ -41,13 +45,16 @@ struct JournalEvidence {
 
   init(_ log: RecordLog, geometry: BlockGeometry, status: FileStatus, boot: Boot) throws(Errno) {
     var recorded: UInt64 = 0
+    var digests: [Digest] = []
     var checkpoint: UInt64 = 0
     var afterCheckpoint: [Digest] = []
     var lastBoot: BootID?
     var lastStamp: UInt64?
     try log.scan { record, stamp, after in
       switch record {
-      case .block(let digest): afterCheckpoint.append(digest)
+      case .block(let digest):
+        digests.append(digest)
+        afterCheckpoint.append(digest)
       case .checkpoint(let bytes):
         checkpoint = bytes
         afterCheckpoint.removeAll(keepingCapacity: true)
@@ -59,7 +66,11 @@ struct JournalEvidence {
     }
     let isUntouched = lastStamp == status.key.stamp
     if lastBoot == boot.id {
-      guard isUntouched else { return }
+      guard isUntouched else {
+        self.recorded = digests
+        recordedDurable = checkpoint
+        return
+      }
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
     } else if isUntouched || status.changed.isBefore(boot.startedAt) {

@@ -75,6 +75,11 @@ package final class Stage {
     let suspects: [Digest]
     /// The block that the first of them is of.
     let firstSuspect: UInt64
+    /// What the journal says from the first block on, and how much of it was durable: see `JournalEvidence`.
+    let recorded: [Digest]
+    let recordedDurable: UInt64
+    /// Blocks from the first on that are what was recorded.
+    var matching: UInt64 = 0
   }
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
@@ -142,7 +147,9 @@ package final class Stage {
       try log?.append(.session(boot: boot.id), stamp: status.key.stamp)
     }
     durable = min(evidence.durable, limit)
-    unread = Unread(limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks)
+    unread = Unread(
+      limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
+      recordedDurable: evidence.recordedDurable)
   }
 
   private func use(_ other: JournalHeader) {
@@ -154,19 +161,22 @@ package final class Stage {
   /// Reads on, at most about `budget` bytes, what the journal does not vouch for. Until this returns true it is
   /// not known what is held, and nothing may be asked of the stage but to be closed.
   package func takeUpMore(budget: UInt64) throws(StoreError) -> Bool {
-    guard let unread, let data else { return true }
+    guard var unread, let data else { return true }
     do throws(Errno) {
-      guard try readAgain(data, unread, budget: budget) else { return false }
+      let isDone = try readAgain(data, &unread, budget: budget)
+      self.unread = unread
+      guard isDone else { return false }
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
+    durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
     durable = min(durable, received)
     self.unread = nil
     return true
   }
 
   /// Digests bytes again, from `received` on. Returns true at their end.
-  private func readAgain(_ file: any File, _ unread: Unread, budget: UInt64) throws(Errno) -> Bool {
+  private func readAgain(_ file: any File, _ unread: inout Unread, budget: UInt64) throws(Errno) -> Bool {
     let pause = received.addingReportingOverflow(max(budget, geometry.blockSize))
     while received < unread.limit {
       if !pause.overflow, received >= pause.partialValue { return false }
@@ -182,6 +192,11 @@ package final class Stage {
         received = end - geometry.blockSize
         try hashTail(file, to: max(durable, received))
         return true
+      }
+      if unread.matching == chain.blocks, chain.blocks < UInt64(unread.recorded.count),
+        unread.recorded[Int(chain.blocks)] == digest
+      {
+        unread.matching += 1
       }
       try finishBlock(digest)
     }
