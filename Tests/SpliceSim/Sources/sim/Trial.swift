@@ -175,7 +175,7 @@ final class Trial {
         do throws(StoreError) {
           let store = try Store.open(root, isReadOnly: false, boot: boot)
           do throws(ServerError) {
-            let server = try Server(configuration, store, Log(threshold: .debug))
+            let server = try Server(configuration, store, control: nil, Log(threshold: .debug))
             process.held = server
             try server.run()
           } catch { world.fail("the daemon does not start: \(error)") }
