@@ -73,6 +73,8 @@ final class Trial {
     }
     let spy = self.spy
     world.network.onSend = { spy.hear($0, $1) }
+    let ledger = self.ledger
+    world.onCall = { ledger.check() }
     let server = self.server
     world.network.isReachable = { server.isUp }
     drawMachines()
