@@ -80,8 +80,6 @@ package final class Server: Administration {
     } catch { throw .cannotStart(error) }
     first.run()
     for thread in threads { thread.join() }
-    // Workers and group know each other; nobody needs that any more, and together they would never go.
-    for worker in group.workers { worker.group = nil }
   }
 
   // MARK: Administration

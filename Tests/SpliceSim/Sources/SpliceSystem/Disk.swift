@@ -114,6 +114,14 @@ package final class Disk {
     case .all: break
     case .some: keep { _ in world.chance(2) }
     }
+    for inode in allInodes() { inode.cutPower(loss, world) }
+    pending = []
+    faults = DiskFaults()
+    revision += 1
+  }
+
+  /// Everything that is seen or stable under some name, in one order.
+  private func allInodes() -> [Inode] {
     var seen: [UInt64: Inode] = [:]
     var queue = [root]
     while let inode = queue.popLast() {
@@ -122,10 +130,20 @@ package final class Disk {
       for name in inode.entries.keys.sorted(by: Self.isOrdered) { queue.append(inode.entries[name]!) }
       for name in inode.stableEntries.keys.sorted(by: Self.isOrdered) { queue.append(inode.stableEntries[name]!) }
     }
-    for number in seen.keys.sorted() { seen[number]!.cutPower(loss, world) }
-    pending = []
-    faults = DiskFaults()
-    revision += 1
+    return seen.keys.sorted().map { seen[$0]! }
+  }
+
+  /// All files and all names. Returns false when the kernel says that a write has failed; it may also say so
+  /// only to those who ask that file.
+  func syncAll(_ world: World) -> Bool {
+    var isGood = true
+    for inode in allInodes() {
+      inode.writeBack(world, faults.sync)
+      if inode.hasWriteError, world.chance(2) { isGood = false }
+      inode.sync(all: true)
+    }
+    keep { _ in true }
+    return isGood
   }
 
   package static func isOrdered(_ left: [UInt8], _ right: [UInt8]) -> Bool {

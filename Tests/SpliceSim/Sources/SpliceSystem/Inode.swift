@@ -36,6 +36,7 @@ package final class Inode {
   /// Stable bytes from here on are stale: the file was shorter at a time since the last sync.
   private var lowWater = Int.max
   private var isMetadataDirty = false
+  private(set) var hasWriteError = false
 
   init(_ number: UInt64, _ kind: FileKind, _ metadata: Metadata) {
     self.number = number
@@ -128,6 +129,18 @@ package final class Inode {
     forEachDirty { if $0.upperBound <= limit, world.chance(2) { stable.take($0, from: cached) } }
     dirty.removeAll(keepingCapacity: true)
     stableRevision += 1
+  }
+
+  /// Writes that nobody waits for: one that fails is told to whoever asks this file next, once.
+  func writeBack(_ world: World, _ odds: UInt64) {
+    guard dirty.contains(where: { $0 != 0 }), world.chance(odds) else { return }
+    syncFailing(world)
+    hasWriteError = true
+  }
+
+  func takeWriteError() -> Bool {
+    defer { hasWriteError = false }
+    return hasWriteError
   }
 
   /// The cache forgets what it believes to be on the disk.

@@ -134,6 +134,11 @@ package final class PosixDirectory: Directory {
     disk.sync(inode)
   }
 
+  package func syncFileSystem() throws(Errno) {
+    try process.call("syncfs", changes: true)
+    guard disk.syncAll(World.current) else { throw .inputOutput }
+  }
+
   package func freeSpace() throws(Errno) -> UInt64 {
     try process.call("statvfs", changes: false)
     return disk.faults.isFull ? 0 : 1 << 40

@@ -90,11 +90,22 @@ package final class PosixFile: File {
 
   private func synced(all: Bool) throws(Errno) {
     let world = World.current
+    if inode.takeWriteError() { throw .inputOutput }
     if world.chance(faults.sync) {
       inode.syncFailing(world)
       throw .inputOutput
     }
     inode.sync(all: all)
+  }
+
+  package func startWriteback() {
+    if process.isDead { return }
+    inode.writeBack(World.current, faults.sync)
+  }
+
+  package func waitForWriteback() throws(Errno) {
+    try process.call("sync_file_range \(inode.number)", changes: false)
+    if inode.takeWriteError() { throw .inputOutput }
   }
 
   package func truncate(to size: UInt64) throws(Errno) {

@@ -93,6 +93,8 @@ package final class SimProcess {
   func call(_ name: @autoclosure () -> String, changes: Bool) throws(Errno) {
     if isDead { throw .inputOutput }
     let world = World.current
+    // What the call before this one did is looked at now.
+    world.onCall?()
     world.pass(self, changes: changes)
     if isDead { throw .inputOutput }
     if changes, isCrashDue() {

@@ -47,6 +47,15 @@ package final class Socket {
     return Socket(process, address, nil, try World.current.network.listen(process, port: address.port))
   }
 
+  /// There are no local sockets here: the simulated daemon has no control socket.
+  package static func listen(
+    in folder: any Directory, name: [UInt8], permissions: UInt32, backlog: Int32
+  ) throws(Errno) -> Socket { throw .notSupported }
+
+  package static func connect(in folder: any Directory, name: [UInt8]) throws(Errno) -> Socket {
+    throw .notSupported
+  }
+
   package func accept() throws(Errno) -> Socket? {
     try process.call("accept", changes: false)
     guard let endpoint = listener?.accept(World.current) else { return nil }

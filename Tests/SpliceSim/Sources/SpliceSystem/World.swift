@@ -33,6 +33,8 @@ package final class World {
   package var isTracing = false
   /// One system call of the pool in so many lets others run meanwhile, as threads do; 0 = none.
   package var overlap: UInt64 = 12
+  /// Called before each system call of a living process.
+  package var onCall: (() -> Void)?
   private var depth = 0
   private var nextProcess: UInt32 = 100
 

@@ -125,7 +125,7 @@ final class Ledger {
 
   // MARK: What is on the server's disk
 
-  /// After every step.
+  /// After every step and before every system call.
   func check() {
     if Inode.mutations == checkedMutations { return }
     checkedMutations = Inode.mutations
@@ -152,6 +152,9 @@ final class Ledger {
           "\(path.name): readers see \(inode.cached.size) bytes that are "
             + (other.map { "the old \(text($0))" } ?? "no version of the file"))
         continue
+      }
+      if !inode.stable.isEqual(to: version.bytes) {
+        world.fail("\(path.name): a power cut now could leave its name on bytes that are lost")
       }
       if path.visible !== version { path.history.append((world.now, version)) }
       path.visible = version

@@ -73,6 +73,8 @@ final class Trial {
     }
     let spy = self.spy
     world.network.onSend = { spy.hear($0, $1) }
+    let ledger = self.ledger
+    world.onCall = { ledger.check() }
     let server = self.server
     world.network.isReachable = { server.isUp }
     drawMachines()
@@ -175,7 +177,7 @@ final class Trial {
         do throws(StoreError) {
           let store = try Store.open(root, isReadOnly: false, boot: boot)
           do throws(ServerError) {
-            let server = try Server(configuration, store, Log(threshold: .debug))
+            let server = try Server(configuration, store, control: nil, Log(threshold: .debug))
             process.held = server
             try server.run()
           } catch { world.fail("the daemon does not start: \(error)") }
