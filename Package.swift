@@ -14,14 +14,13 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CUV", path: "CSupport/CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
-    .systemLibrary(
-      name: "CXXHash", path: "CSupport/CXXHash", pkgConfig: "libxxhash",
-      providers: [.apt(["libxxhash-dev"])]),
+    // Needs the header of libxxhash: libxxhash-dev.
+    .target(name: "CDigest", path: "CSupport/CDigest"),
     .target(name: "CPlatform", path: "CSupport/CPlatform", cSettings: [.define("_GNU_SOURCE")]),
 
     .target(name: "SpliceBase", dependencies: ["CPlatform"]),
     .target(name: "SpliceWire", dependencies: ["SpliceBase"]),
-    .target(name: "SpliceCore", dependencies: ["SpliceBase", "SpliceWire", "CXXHash"]),
+    .target(name: "SpliceCore", dependencies: ["SpliceBase", "SpliceWire", "CDigest"]),
     .target(name: "SpliceUV", dependencies: ["SpliceBase", "CUV"]),
     .target(name: "SpliceSystem", dependencies: ["SpliceBase", "CPlatform"]),
     .target(
@@ -57,7 +56,7 @@ let package = Package(
   cLanguageStandard: .gnu11
 )
 
-for target in package.targets where target.type != .system && target.name != "CPlatform" {
+for target in package.targets where target.type != .system && target.name != "CPlatform" && target.name != "CDigest" {
   target.swiftSettings = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),

@@ -387,6 +387,25 @@ void csplice_will_need(int fd, uint64_t offset, uint64_t count)
     (void)posix_fadvise(fd, (off_t)offset, (off_t)count, POSIX_FADV_WILLNEED);
 }
 
+/* cachestat(2) is newer than the libraries of most systems. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+int csplice_is_cached(int fd, uint64_t offset, uint64_t count)
+{
+    struct {
+        uint64_t offset, count;
+    } range = {offset, count};
+    struct {
+        uint64_t cached, dirty, writeback, evicted, recently_evicted;
+    } found;
+    if (count == 0 || syscall(SYS_cachestat, fd, &range, &found, 0) < 0)
+        return 0;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return found.cached >= (offset + count - 1) / page - offset / page + 1;
+}
+
 void csplice_drop_cached(int fd)
 {
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);

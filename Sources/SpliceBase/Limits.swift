@@ -42,7 +42,7 @@ package enum Limits {
   /// beside it.
   package static let jobSize = 1 << 20
   /// Bytes read or sent for one connection before the loop looks at the others again.
-  package static let turnBudget = 2 << 20
+  package static let turnBudget = 512 << 10
   /// Bytes queued for a slow reader before the sender prepares no more.
   package static let outputHighWater = 4 << 20
 }

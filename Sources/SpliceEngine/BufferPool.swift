@@ -92,4 +92,6 @@ package final class BufferPool {
   func stopWaiting(_ link: Link) { waiting.removeAll { $0 === link } }
 
   var usedCount: Int { count - free.count }
+  /// So few are left that none should be held for comfort.
+  package var isScarce: Bool { free.count < count / 2 }
 }

@@ -15,6 +15,8 @@ package struct PieceQueue {
   }
 
   private var pieces: [Piece] = []
+  /// Bytes that wait.
+  package private(set) var count = 0
 
   package init() {}
 
@@ -23,6 +25,7 @@ package struct PieceQueue {
   /// Takes over the pin of `slice`.
   package mutating func append(_ slice: Slice, blockDigest: Digest?) {
     pieces.append(Piece(slice: slice, blockDigest: blockDigest))
+    count += slice.range.count
   }
 
   /// Moves pieces to `batch`: up to the end of a block, or one job's worth.
@@ -38,6 +41,7 @@ package struct PieceQueue {
       taken += 1
     }
     pieces.removeFirst(taken)
+    count -= batch.count
   }
 
   /// Gives back everything. Returns its cost.
@@ -48,6 +52,7 @@ package struct PieceQueue {
       pool.unpin(piece.slice.buffer)
     }
     pieces.removeAll(keepingCapacity: true)
+    count = 0
     return cost
   }
 }

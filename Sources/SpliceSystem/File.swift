@@ -68,6 +68,10 @@ package protocol File: AnyObject {
   /// The corresponding C function is `posix_fadvise(2)`.
   func willNeed(from offset: UInt64, count: UInt64)
 
+  /// Whether all of these bytes are in the kernel's cache, so that reading them waits for no disk. False where
+  /// the kernel cannot tell. The corresponding call is `cachestat(2)`, of Linux 6.5.
+  func isCached(from offset: UInt64, count: UInt64) -> Bool
+
   /// Lets the kernel forget the clean cached pages of the whole file, so that one long transfer does not
   /// push everything else out. The corresponding C function is `posix_fadvise(2)`.
   func dropCached()

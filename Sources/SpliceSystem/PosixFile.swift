@@ -74,6 +74,10 @@ package final class PosixFile: File {
     csplice_will_need(descriptor, offset, count)
   }
 
+  package func isCached(from offset: UInt64, count: UInt64) -> Bool {
+    csplice_is_cached(descriptor, offset, count) == 1
+  }
+
   package func dropCached() { csplice_drop_cached(descriptor) }
 
   package func tryLock() throws(Errno) -> Bool {

@@ -60,8 +60,13 @@ import Testing
 
   @Test(arguments: [
     ("", "", "no command"),
-    ("sessions", "sessions", "no such command"),
-    ("kick 1", "kick", "no such command"),
+    ("session", "session", "no such command"),
+    ("kick", "", "number of the client"),
+    ("kick one", "one", "not the number"),
+    ("drain now", "now", "nothing is expected"),
+    ("partials --remove", "", "needs the PATHs"),
+    ("sessions --watch --json", "", "exclude each other"),
+    ("reload --control=", "", "name of a socket"),
     ("--nothing", "--nothing", "no such option"),
     ("put", "", "no FILE"),
     ("put a", "a", "not an address"),

@@ -125,6 +125,7 @@ final class TracingFile: File {
   func setModified(_ time: Timestamp) throws(Errno) { try real.setModified(time) }
   func setMode(_ mode: UInt32) throws(Errno) { try real.setMode(mode) }
   func willNeed(from offset: UInt64, count: UInt64) { real.willNeed(from: offset, count: count) }
+  func isCached(from offset: UInt64, count: UInt64) -> Bool { real.isCached(from: offset, count: count) }
   func dropCached() { real.dropCached() }
   func tryLock() throws(Errno) -> Bool { try real.tryLock() }
 }

@@ -15,7 +15,7 @@ let plants: [Target.Dependency] = isPlanted ? ["SimPlants"] : []
 let package = Package(
   name: "splice-sim",
   targets: [
-    .systemLibrary(name: "CXXHash", path: "Shared/CXXHash", pkgConfig: "libxxhash"),
+    .target(name: "CDigest", path: "Shared/CDigest"),
     .target(name: "CPlatform", path: "Shared/CPlatform", cSettings: [.define("_GNU_SOURCE")]),
 
     // Which planted mistake is switched on; nobody but the planted sources asks.
@@ -24,7 +24,7 @@ let package = Package(
     .target(name: "SpliceBase", dependencies: ["CPlatform"] + plants, path: shared + "SpliceBase"),
     .target(name: "SpliceWire", dependencies: ["SpliceBase"] + plants, path: shared + "SpliceWire"),
     .target(
-      name: "SpliceCore", dependencies: ["SpliceBase", "SpliceWire", "CXXHash"] + plants,
+      name: "SpliceCore", dependencies: ["SpliceBase", "SpliceWire", "CDigest"] + plants,
       path: shared + "SpliceCore"),
     .target(
       name: "SpliceEngine",
@@ -51,7 +51,7 @@ let package = Package(
   cLanguageStandard: .gnu11
 )
 
-for target in package.targets where target.type != .system && target.name != "CPlatform" {
+for target in package.targets where target.name != "CPlatform" && target.name != "CDigest" {
   target.swiftSettings = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),

@@ -251,6 +251,7 @@ final class DownloadStream: ServerStream, PoolJob {
 
   /// Brings the pages into memory: the loop must not wait for them in sendfile.
   private func touch(_ file: any File, from start: UInt64, to end: UInt64) {
+    if file.isCached(from: start, count: end - start) { return }
     file.willNeed(from: start, count: end - start)
     var byte: UInt8 = 0
     var offset = start

@@ -75,6 +75,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
 
   /// Received bytes between two acknowledgements without a checkpoint, for the sender's display.
   private static let acknowledgeBytes: UInt64 = 8 << 20
+  /// Received bytes that are worth a job while more of their block is to come.
+  private static let batchMin = 512 << 10
   /// Bytes read by one job while it is found out what is there.
   private static let openBudget: UInt64 = 16 << 20
 
@@ -183,7 +185,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       return connection.addBacklog(-slice.cost)
     }
     pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
-    submitNext()
+    // Handing over to another thread costs the same for a little as for much.
+    let endsBlock = isLast && frameDigest != nil
+    if endsBlock || pieces.count >= Self.batchMin || connection.worker.pool.isScarce { submitNext() }
   }
 
   func handleCommit(_ commit: Commit) {
@@ -195,6 +199,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   }
 
   func tick(_ now: Instant) {
+    // What came waits for more, but not for long.
+    if !pieces.isEmpty { submitNext() }
     if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable,
       checkpointDue <= now, pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
     {

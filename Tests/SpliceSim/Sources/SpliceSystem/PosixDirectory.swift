@@ -134,6 +134,8 @@ package final class PosixDirectory: Directory {
     disk.sync(inode)
   }
 
+  package func requireWritable() throws(Errno) {}
+
   package func syncFileSystem() throws(Errno) {
     try process.call("syncfs", changes: true)
     guard disk.syncAll(World.current) else { throw .inputOutput }

@@ -134,6 +134,8 @@ package final class PosixFile: File {
 
   package func willNeed(from offset: UInt64, count: UInt64) {}
 
+  package func isCached(from offset: UInt64, count: UInt64) -> Bool { true }
+
   package func dropCached() {
     if process.isDead { return }
     inode.dropClean()
