@@ -134,9 +134,13 @@ package final class RequestSource: TaskSource {
 }
 
 /// `rm`: a REMOVE for each path; with `isRecursive` what is in a folder goes before the folder.
+///
+/// Nothing is listed before a REMOVE was refused because the folder is not empty: a link, which REMOVE
+/// takes away itself, is never followed to what it leads to.
 package final class RemoveSource: TaskSource {
   private enum Step {
-    case look([UInt8])
+    /// Remove it, or else what is in it.
+    case clear([UInt8])
     case list([UInt8])
     case remove([UInt8])
     case failure(ClientError)
@@ -148,39 +152,31 @@ package final class RemoveSource: TaskSource {
   /// A folder may only go when the answers for all before it have come.
   private var isWaiting = false
 
-  package init(isRecursive: Bool, _ observer: any ClientObserver) { self.isRecursive = isRecursive }
+  package init(isRecursive: Bool) { self.isRecursive = isRecursive }
 
-  package func add(_ path: [UInt8]) { steps.insert(isRecursive ? .look(path) : .remove(path), at: 0) }
+  package func add(_ path: [UInt8]) { steps.insert(isRecursive ? .clear(path) : .remove(path), at: 0) }
 
   package func nextTask() throws(ClientError) -> (any ClientTask)? {
     guard !isWaiting, let step = steps.popLast() else { return nil }
     switch step {
     case .failure(let error): throw error
-    case .look(let path): return request(.stat, path)
+    case .clear(let path): return request(.remove, path, mayDescend: true)
     case .list(let path): return request(.list, path)
     case .remove(let path): return request(.remove, path)
     }
   }
 
-  private func request(_ type: FrameType, _ path: [UInt8]) -> RequestTask {
+  private func request(_ type: FrameType, _ path: [UInt8], mayDescend: Bool = false) -> RequestTask {
     isWaiting = true
     return RequestTask(type, path: path) { [self] answer in
       isWaiting = false
       switch answer {
-      case .information(let information):
-        steps.append(.remove(path))
-        if information.kind == .directory { steps.append(.list(path)) }
       case .listing(let entries):
-        for entry in entries {
-          let child = LocalNames.join(path, entry.name)
-          if entry.kind == .directory {
-            steps.append(.remove(child))
-            steps.append(.list(child))
-          } else {
-            steps.append(.remove(child))
-          }
-        }
-      case .removed, .verification: break
+        for entry in entries { steps.append(.clear(LocalNames.join(path, entry.name))) }
+      case .removed, .information, .verification: break
+      case .failed(let error) where mayDescend && error.code == .notEmpty:
+        steps.append(.remove(path))
+        steps.append(.list(path))
       case .failed(let error): steps.append(.failure(error))
       }
     }

@@ -140,7 +140,7 @@ func runVerify(_ command: VerifyCommand) -> ExitStatus {
 
 func runRemove(_ command: RemoveCommand) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
-  let source = RemoveSource(isRecursive: command.isRecursive, reporter)
+  let source = RemoveSource(isRecursive: command.isRecursive)
   for target in command.targets { source.add(target.path.bytes) }
   return run(command.targets[0], retrySeconds: 0, source, reporter)
 }
