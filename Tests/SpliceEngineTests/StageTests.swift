@@ -307,4 +307,12 @@ private let block = Int(Limits.blockSize)
     try bench.fill(other, content)
     #expect(try bench.contents("victim") == bytes("precious"))
   }
+
+  /// A peer that answers before it was asked must not get further than an empty answer of ours.
+  @Test func emptyProbeHasAnEmptyAnswer() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 2 * block)
+    #expect(try stage.chain(at: []) == [])
+    #expect(try stage.chain(at: [1, 2]).count == 2)
+  }
 }
