@@ -13,6 +13,18 @@ package enum LocalNames {
     return folder.last == UInt8(ascii: "/") ? folder + name : folder + [UInt8(ascii: "/")] + name
   }
 
+  /// `path` from the root, without empty components and ".". Links and ".." stay as they are.
+  package static func absolute(_ path: [UInt8], from folder: [UInt8]) -> [UInt8] {
+    let whole = path.first == UInt8(ascii: "/") ? path : join(folder, path)
+    var result: [UInt8] = []
+    for component in whole.split(separator: UInt8(ascii: "/")) {
+      if [UInt8](component) == "." { continue }
+      result.append(UInt8(ascii: "/"))
+      result.append(contentsOf: component)
+    }
+    return result
+  }
+
   /// The last component of a local path, whatever slashes follow it. Empty when it has no name of its own:
   /// "/", ".", "..", "photos/." and the like mean what is in a folder, not the folder.
   package static func lastComponent(_ path: [UInt8]) -> [UInt8] {

@@ -10,6 +10,7 @@ package final class UploadSource: TaskSource {
   private let policy: OfferPolicy
   private let cache: DigestCache
   private let owner: [UInt8]
+  private let currentFolder = Process.currentFolder()
 
   package init(_ tree: LocalTree, policy: OfferPolicy, _ cache: DigestCache) {
     self.tree = tree
@@ -23,10 +24,13 @@ package final class UploadSource: TaskSource {
 
   package func nextTask() throws(ClientError) -> (any ClientTask)? {
     guard let item = try tree.next() else { return nil }
+    let absolutePath = LocalNames.absolute(item.localPath, from: currentFolder)
     return UploadTask(
       UploadTask.Item(
         localPath: item.localPath, remotePath: item.remotePath, size: item.status.size,
-        isDirectory: item.isDirectory, policy: policy), owner: owner, cache: cache)
+        isDirectory: item.isDirectory, policy: policy,
+        isNamedByUser: item.remotePath == tree.destination.path.bytes),
+      owner: owner, absolutePath: absolutePath, cache: cache)
   }
 }
 

@@ -101,14 +101,17 @@ package final class UploadTask: ClientTask, PoolJob {
   private var buffers: [Buffer] = []
   private let hasher = BlockHasher()
 
-  /// - Parameter owner: names the machine and user, so that a client that comes back is known.
-  package init(_ item: Item, owner: [UInt8], cache: DigestCache) {
+  /// - Parameters:
+  ///   - owner: names the machine and user, so that a client that comes back is known.
+  ///   - absolutePath: of the local file, which the item may name from the current folder; nil when it does
+  ///     not. Two files of one relative name must not be taken for one another.
+  package init(_ item: Item, owner: [UInt8], absolutePath: [UInt8]? = nil, cache: DigestCache) {
     self.item = item
     self.cache = cache
     result = FileResult(path: item.remotePath)
     result.size = item.size
     var name = owner
-    for part in [item.localPath, item.remotePath] {
+    for part in [absolutePath ?? item.localPath, item.remotePath] {
       name.append(0)
       name.append(contentsOf: part)
     }
