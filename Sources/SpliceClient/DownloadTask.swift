@@ -94,6 +94,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private static let checkpointMilliseconds: UInt64 = 5000
   private static let partSuffix: StaticString = ".splice-part"
   private static let journalSuffix: StaticString = ".splice-journal"
+  private static let newJournalSuffix: StaticString = ".splice-journal.new"
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -115,6 +116,25 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package var isBulk: Bool { (item.size ?? .max) > 4 * Limits.blockSize }
 
   // MARK: From the run
+
+  /// Names that this client gives to its own files, beside the targets.
+  static func keepsForItself(_ name: [UInt8]) -> Bool {
+    name.ends(with: partSuffix) || name.ends(with: journalSuffix) || name.ends(with: newJournalSuffix)
+  }
+
+  package var patience: Patience? {
+    switch state {
+    // The server may have to read what it is asked to prove.
+    case .wanted, .probing, .comparing: .forReading(max(result.size, done))
+    case .receiving: isIdle ? .forReading(result.size) : nil
+    case .opening, .negotiating, .ended: nil
+    }
+  }
+
+  /// Everything that came is dealt with.
+  private var isIdle: Bool {
+    request?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
+  }
 
   package func start(_ run: ClientRun) {
     owner = run

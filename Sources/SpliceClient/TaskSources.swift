@@ -46,20 +46,22 @@ package final class DownloadSource: TaskSource {
 
   private let isRecursive: Bool
   private let cache: DigestCache
+  private let observer: any ClientObserver
   /// Files go first, so that what was found is fetched before more is looked for.
   private var files: [Wanted] = []
   private var folders: [Wanted] = []
 
-  package init(isRecursive: Bool, _ cache: DigestCache) {
+  package init(isRecursive: Bool, _ cache: DigestCache, observer: any ClientObserver) {
     self.isRecursive = isRecursive
     self.cache = cache
+    self.observer = observer
   }
 
   package func add(_ path: WirePath, localPath: [UInt8]) {
     if isRecursive || path.isRoot {
       folders.append(.unknown(path, localPath: localPath))
     } else {
-      files.append(.file(Self.item(path, localPath, size: nil)))
+      files.append(Self.file(path, localPath, size: nil))
     }
   }
 
@@ -84,7 +86,7 @@ package final class DownloadSource: TaskSource {
         files.append(.failure(ClientError(.isDirectory, path: path.bytes, "is a directory (use -r)")))
       }
     case .information(let information):
-      files.append(.file(Self.item(path, localPath, size: information.size)))
+      files.append(Self.file(path, localPath, size: information.size))
     case .failed(let error): files.append(.failure(error))
     case .listing, .removed, .verification: break
     }
@@ -98,9 +100,9 @@ package final class DownloadSource: TaskSource {
         guard let child = WirePath(LocalNames.join(path.bytes, entry.name)) else { continue }
         let local = LocalNames.join(localPath, entry.name)
         switch entry.kind {
-        case .file: files.append(.file(Self.item(child, local, size: entry.size)))
+        case .file: files.append(Self.file(child, local, size: entry.size))
         case .directory: folders.append(.folder(child, localPath: local))
-        case .other, .invalid: break
+        case .other, .invalid: passOver(child.bytes)
         }
       }
     case .failed(let error): files.append(.failure(error))
@@ -110,17 +112,31 @@ package final class DownloadSource: TaskSource {
 
   private func makeFolder(_ path: [UInt8]) -> ClientError? {
     do throws(Errno) {
-      let base = try PosixDirectory.open([UInt8](path.first == UInt8(ascii: "/") ? "/" : "."), confined: false)
+      let start: StaticString = path.first == UInt8(ascii: "/") ? "/" : "."
+      let base = try PosixDirectory.open([UInt8](start), confined: false)
       _ = try base.makePath(Array(path.drop { $0 == UInt8(ascii: "/") }), permissions: 0o755)
       return nil
     } catch { return ClientError(failed: "cannot make the folder", path: path, errno: error) }
   }
 
-  private static func item(_ remote: WirePath, _ localPath: [UInt8], size: UInt64?) -> DownloadTask.Item {
+  private func passOver(_ path: [UInt8]) {
+    var text: [UInt8] = []
+    text.append(visible: path)
+    text.append(": passed over, not a regular file, or a link that cannot be followed")
+    observer.runDidNotice(text)
+  }
+
+  private static func file(_ remote: WirePath, _ localPath: [UInt8], size: UInt64?) -> Wanted {
     let slash = localPath.lastIndex(of: UInt8(ascii: "/"))
     let folder = slash.map { $0 == 0 ? [UInt8]("/") : Array(localPath[..<$0]) } ?? []
-    return DownloadTask.Item(
-      remotePath: remote.bytes, folder: folder, name: Array(localPath[(slash.map { $0 + 1 } ?? 0)...]), size: size)
+    let name = Array(localPath[(slash.map { $0 + 1 } ?? 0)...])
+    if DownloadTask.keepsForItself(name) {
+      return .failure(
+        ClientError(
+          .badPath, path: remote.bytes,
+          "such names are for unfinished downloads; fetch it under another name"))
+    }
+    return .file(DownloadTask.Item(remotePath: remote.bytes, folder: folder, name: name, size: size))
   }
 }
 

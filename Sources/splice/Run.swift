@@ -74,7 +74,7 @@ func runGet(_ command: GetCommand) -> ExitStatus {
   let reporter = RunReporter(command.report, direction: .receiving)
   let isFolder = command.local.map(LocalNames.isFolder) ?? false
   let source = DownloadSource(
-    isRecursive: command.isRecursive, DigestCache(path: CacheChoice.standard.folder))
+    isRecursive: command.isRecursive, DigestCache(path: CacheChoice.standard.folder), observer: reporter)
   for remote in command.sources {
     source.add(remote.path, localPath: LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder))
   }
