@@ -36,6 +36,15 @@ package enum LocalNames {
     return name == "." || name == ".." ? [] : name
   }
 
+  /// The first index at which a name stands that stood before. Empty ones do not count: what is in several
+  /// folders may be meant to come together.
+  package static func firstRepeated(_ names: [[UInt8]]) -> Int? {
+    let sorted = names.indices.filter { !names[$0].isEmpty }.sorted { left, right in
+      names[left] == names[right] ? left < right : names[left].lexicographicallyPrecedes(names[right])
+    }
+    return zip(sorted, sorted.dropFirst()).filter { names[$0] == names[$1] }.map { $1 }.min()
+  }
+
   /// The remote path of a local operand of `put`.
   ///
   /// ".../X/" takes the operand's last component below it, ".../NAME" becomes the operand itself. A slash
