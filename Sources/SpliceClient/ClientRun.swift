@@ -214,6 +214,12 @@ package final class ClientRun: LinkOwner {
     }
     while isReady, active.count < streamsMax, let task = nextTask() {
       active.append(task)
+    lastNotice = nil
+  }
+
+  /// - Parameter isNew: false when the task was as far as this before.
+  package func didProgress(_ task: any ClientTask, isNew: Bool = true) {
+    if isNew { noteProgress() }
       task.start(self)
     }
     if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }

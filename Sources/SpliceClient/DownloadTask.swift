@@ -82,13 +82,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var afterClose: ((ClientRun) -> Void)?
   private var startedAt: Instant?
   private var checkpointDue: Instant?
-  private var restarts = 0
-  private var rewinds = 0
+  private var persistence = Persistence()
   /// The finished local file is known to differ.
   private var ignoresExisting = false
 
-  private static let restartsMax = 10
-  private static let rewindsMax = 20
   private static let proveBudget: UInt64 = 32 << 20
   private static let checkpointBytes: UInt64 = 64 << 20
   private static let checkpointMilliseconds: UInt64 = 5000
@@ -254,6 +251,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package func handleData(_ prefix: DataPrefix) -> Bool {
     guard case .receiving = state, !isClosing else { return false }
     do throws(SequenceError) {
+    persistence.handleResume(at: bytes)
       guard try receiver.handleData(prefix) == .store else { return false }
     } catch {
       misplaced()
@@ -513,7 +511,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       } else if let stage {
         if stage.durable == stage.received { scheduleCheckpoint() }
         done = stage.received
-        owner?.didProgress(self)
+        owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
       }
     case .failed: break
     }
@@ -525,8 +523,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   /// A block arrived damaged: everything from its start on is asked for again.
   private func didFindDamage(_ proof: PrefixProof) {
-    rewinds += 1
-    guard rewinds <= Self.rewindsMax else { return end(damage) }
+    guard persistence.mayRewind(to: proof.bytes) else { return end(damage) }
     dropPieces()
     dropsPieces = true
     pendingCommit = nil
@@ -561,8 +558,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func restart(_ reason: ClientError) {
-    restarts += 1
-    guard restarts <= Self.restartsMax else { return end(reason) }
+    guard persistence.mayRestart() else { return end(reason) }
     cancel()
     close { [self] in $0.restart(self) }
   }

@@ -84,12 +84,8 @@ package final class UploadTask: ClientTask, PoolJob {
   /// What to tell the run when the job that is still running is over.
   private var afterJob: (() -> Void)?
   private var startedAt: Instant?
-  /// Attempts that ended because the file changed or a digest did not match, in a row.
-  private var restarts = 0
-  private var rewinds = 0
+  private var persistence = Persistence()
 
-  private static let restartsMax = 10
-  private static let rewindsMax = 20
   /// Bytes digested by one job, so that the display moves.
   private static let proveBudget: UInt64 = 32 << 20
   private static let buffersPerJob = 4
@@ -166,15 +162,12 @@ package final class UploadTask: ClientTask, PoolJob {
   private func handle(_ ack: Ack, isRewind: Bool) {
     guard ack.received <= result.size else { return misplaced() }
     done = ack.received
-    owner?.didProgress(self)
+    owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
     guard isRewind else { return }
-    rewinds += 1
-    guard rewinds <= Self.rewindsMax else {
-      return end(.uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty", resumable: true)
-    }
-    switch state {
-    case .sending, .committing: state = .sending(next: ack.received)
-    case .opening, .offered, .negotiating, .ended: misplaced()
+    guard persistence.mayRewind(to: done) else {
+      return end(
+        .uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty",
+        resumable: true)
     }
   }
 
@@ -286,6 +279,7 @@ package final class UploadTask: ClientTask, PoolJob {
       state = .sending(next: piece.offset + UInt64(piece.count))
     }
     owner.advance(self)
+      persistence.handleResume(at: bytes)
   }
 
   private func drop(_ pieces: [ReadPiece]) {
@@ -456,8 +450,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   /// Offers the file anew, after what the server holds of it was let go.
   private func restart(_ reason: ClientError) {
-    restarts += 1
-    guard restarts <= Self.restartsMax else { return end(reason) }
+    guard persistence.mayRestart() else { return end(reason) }
     cancel()
     whenIdle { $0.restart(self) }
   }
