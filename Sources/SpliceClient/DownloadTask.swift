@@ -53,6 +53,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case wanted
     case negotiating
     /// The finished local file is offered as a proof; END or a mismatch answers.
+    /// PROBE was sent: CHAIN answers.
+    case probing
     case comparing(PrefixProof)
     case receiving
     case ended
@@ -168,7 +170,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       perform(Result { () throws(SequenceError) in try next.handleGive(give) }, next)
     case .chain:
       let chain = try Chain(body: body)
-      guard case .negotiating = state else { return misplaced() }
+      guard case .probing = state else { return misplaced() }
+      // Before the job: another one may not come while it runs.
+      state = .negotiating
       theirs = chain.digests
       submit(.chain(negotiation.probes))
     case .end: handle(try End(body: body))
@@ -193,7 +197,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       guard receiver.isCommitting else { return restart(damage) }
       pendingCommit = proof
       submitNext()
-    case .opening, .wanted, .negotiating, .ended: misplaced()
+    case .opening, .wanted, .negotiating, .probing, .ended: misplaced()
     }
   }
 
@@ -230,7 +234,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .proveExisting:
       isChecking = true
       submit(.proveExisting)
-    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    case .probe(let blockCounts):
+      state = .probing
+      owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
     }
   }
 

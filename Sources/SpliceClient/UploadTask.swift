@@ -69,6 +69,8 @@ package final class UploadTask: ClientTask, PoolJob {
     case ended
   }
 
+    /// PROBE was sent: CHAIN answers.
+    case probing
   package let item: Item
   private let uploadID: UploadID
   private let cache: DigestCache
@@ -127,6 +129,15 @@ package final class UploadTask: ClientTask, PoolJob {
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
     isDetached = false
+  package var patience: Patience? {
+    switch state {
+    // The server may have to read a file that it never saw before.
+    case .offered, .committing: .forReading(result.size)
+    case .probing: .forAnAnswer
+    case .opening, .negotiating, .sending, .ended: nil
+    }
+  }
+
     state = .opening
     done = 0
     if item.isDirectory { offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755) } else { submit(.open) }
@@ -148,7 +159,9 @@ package final class UploadTask: ClientTask, PoolJob {
       perform(Result { () throws(SequenceError) in try negotiation.handleHave(have) }, negotiation)
     case .chain:
       let chain = try Chain(body: body)
-      guard case .negotiating = state, let negotiation else { return misplaced() }
+      guard case .probing = state, let negotiation else { return misplaced() }
+      // Before the job: another one may not come while it runs.
+      state = .negotiating
       theirs = chain.digests
       submit(.chain(negotiation.probes))
     case .ack: handle(try Ack(body: body), isRewind: header.flags.contains(.rewind))
@@ -160,7 +173,15 @@ package final class UploadTask: ClientTask, PoolJob {
   private var theirs: [Digest] = []
 
   private func handle(_ ack: Ack, isRewind: Bool) {
-    guard ack.received <= result.size else { return misplaced() }
+    let sent: UInt64
+    switch state {
+    case .sending(let next): sent = next
+    case .committing: sent = result.size
+    // The server reads a long file, and shows that it is still there.
+    case .offered where !isRewind, .probing where !isRewind, .negotiating where !isRewind: return
+    case .opening, .offered, .probing, .negotiating, .ended: return misplaced()
+    }
+    guard ack.received <= sent else { return misplaced() }
     done = ack.received
     owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
     guard isRewind else { return }
@@ -231,7 +252,9 @@ package final class UploadTask: ClientTask, PoolJob {
     case .proveSource(let bytes):
       isChecking = true
       submit(.prove(bytes: bytes))
-    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    case .probe(let blockCounts):
+      state = .probing
+      owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
     case .resume(let bytes, let forked):
       result.resumedFrom = bytes
       if forked { result.salvagedTo = bytes }
