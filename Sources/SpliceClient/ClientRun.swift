@@ -26,6 +26,8 @@ package final class ClientRun: LinkOwner {
   package let boot: Boot
   private let host: [UInt8]
   private let port: UInt16
+  /// How long a task waits for its next message before the connection is taken for broken; see `Patience`.
+  package var answerMilliseconds: UInt64 = 120_000
   private let source: any TaskSource
   private let observer: any ClientObserver
   private var backoff: Backoff
@@ -45,6 +47,8 @@ package final class ClientRun: LinkOwner {
 
   /// Started on this connection, in order.
   private var active: [any ClientTask] = []
+  /// When a message other than PING last came, or could not be expected.
+  private var answeredAt: Instant
   /// To be started before anything new.
   private var restarting: [any ClientTask] = []
   /// Detached, waiting for their last job.
@@ -87,6 +91,7 @@ package final class ClientRun: LinkOwner {
     self.ticker = ticker
     for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
       signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
+    answeredAt = loop.now
     }
     connect()
     while loop.run() {}
@@ -322,6 +327,7 @@ package final class ClientRun: LinkOwner {
   /// Everything that is unfinished fails with the same reason, once it is safely on disk.
   private func giveUpWhenIdle() {
     guard let error = givingUp else { return }
+        answeredAt = loop.now
     guard detaching.isEmpty else {
       retryTimer?.start(after: Self.tickMilliseconds) { self.giveUpWhenIdle() }
       return
@@ -415,6 +421,7 @@ package final class ClientRun: LinkOwner {
 
   package func linkWantsOutput() -> Bool {
     for task in active where task.produce() { return true }
+    if header.type != .ping { answeredAt = loop.now }
     return false
   }
 
@@ -458,13 +465,34 @@ package final class ClientRun: LinkOwner {
     if link.bytesReceived != lastHeard {
       lastHeard = link.bytesReceived
       heardAt = now
+    answeredAt = loop.now
     }
     let silence = now.milliseconds(since: heardAt)
     if silence > Self.silenceMilliseconds { return link.close() }
-    if isReady, silence > Self.pingMilliseconds, now.milliseconds(since: lastPing) > Self.pingMilliseconds {
+    if waitsInVain(link, now) { return link.close() }
+    if isReady, silence > pingMilliseconds, now.milliseconds(since: lastPing) > pingMilliseconds {
       lastPing = now
       link.send { FrameHeader(.ping, length: 0, stream: 0).append(to: &$0) }
     }
     link.flush()
+    answeredAt = loop.now
   }
 }
+
+  /// True when the server answers PING and nothing else. Messages for any task count for all: one file may
+  /// have to wait for another.
+  private func waitsInVain(_ link: Link, _ now: Instant) -> Bool {
+    // While our bytes are still to be taken, or theirs are not read, it is the link's turn.
+    if link.outputCount > 0 || backlog >= Limits.connectionBacklogMax { answeredAt = now }
+    var patience: UInt64?
+    for task in active {
+      guard let next = task.patience else { continue }
+      let (sum, overflow) = answerMilliseconds.addingReportingOverflow(next.extraMilliseconds)
+      patience = max(patience ?? 0, overflow ? .max : sum)
+    }
+    guard let patience else {
+      answeredAt = now
+      return false
+    }
+    return now.milliseconds(since: answeredAt) > patience
+  }

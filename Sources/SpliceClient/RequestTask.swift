@@ -24,6 +24,7 @@ package final class RequestTask: ClientTask {
   package private(set) var done: UInt64 = 0
   package var isBulk: Bool { false }
   package var isChecking: Bool { type == .verify }
+  package var patience: Patience? { .forAnAnswer }
   private var attempts = 0
 
   /// - Parameters:

@@ -79,7 +79,7 @@ final class FakeConnection: @unchecked Sendable {
     var done = 0
     while done < bytes.count {
       let step = bytes.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL.rawValue))
+        Glibc.send(descriptor, $0.baseAddress! + done, $0.count - done, Int32(MSG_NOSIGNAL))
       }
       if step <= 0 { return }
       done += step
