@@ -58,6 +58,8 @@ package final class ClientRun: LinkOwner {
   private var isSourceEmpty = false
   private var retryTimer: Timer?
   private var ticker: Timer?
+  /// Of these, those that only wait until their time has come.
+  private var pauses: [(task: any ClientTask, timer: Timer)] = []
   private var signals: [SignalWatcher] = []
   package private(set) var isInterrupted = false
   private var isEnding = false
@@ -161,11 +163,8 @@ package final class ClientRun: LinkOwner {
     detaching.append(task)
     do throws(UVError) {
       let timer = try Timer(loop)
-      timer.start(after: pause) {
-        timer.close()
-        self.didDetach(task)
-        self.goOn()
-      }
+      pauses.append((task, timer))
+      timer.start(after: pause) { self.endPause(of: task) }
     } catch { didDetach(task) }
   }
 
@@ -177,6 +176,41 @@ package final class ClientRun: LinkOwner {
   }
 
   package func advance(_ task: any ClientTask) {
+  private func endPause(of task: any ClientTask) {
+    guard let index = pauses.firstIndex(where: { $0.task === task }) else { return }
+    pauses.remove(at: index).timer.close()
+    didDetach(task)
+  }
+
+  private func endPauses() {
+    while let pause = pauses.first { endPause(of: pause.task) }
+  }
+
+  /// How long to wait before the next try; nil when there is to be none.
+  private func pause(after error: ClientError) -> UInt64? {
+    guard error.isResumable, error.code != .kicked, let pause = backoff.handleFailure(now: loop.now) else {
+      return nil
+    }
+    return max(pause, UInt64(min(error.retryAfterSeconds, Self.retryAfterSecondsMax)) * 1000)
+  }
+
+  /// Says why there will be another try, once for each reason.
+  private func notice(retrying error: ClientError) {
+    if let last = lastNotice, last.code == error.code, last.path == error.path {
+      // Only the numbers in it change from try to try.
+      if error.code == .locked || last.text == error.text { return }
+    }
+    lastNotice = error
+    var text: [UInt8] = []
+    if !error.path.isEmpty {
+      text.append(visible: error.path)
+      text.append(": ")
+    }
+    text.append(contentsOf: error.text)
+    text.append("; trying again")
+    observer.runDidNotice(text)
+  }
+
     var progress = RunProgress()
     progress.phase = task.isChecking ? .checking : .moving
     progress.path = task.result.path
@@ -332,6 +366,7 @@ package final class ClientRun: LinkOwner {
       retryTimer?.start(after: Self.tickMilliseconds) { self.giveUpWhenIdle() }
       return
     }
+    endPauses()
     isEnding = true
     for task in restarting { report(task, error) }
     restarting = []
@@ -361,6 +396,7 @@ package final class ClientRun: LinkOwner {
     restarting = []
     link?.finish()
     connector?.cancel()
+    endPauses()
     retryTimer?.close()
     for signal in signals { signal.close() }
     signals = []

@@ -87,7 +87,11 @@ package final class Connector {
         self.watcher = watcher
         watcher.onEvents = { _ in self.didConnect() }
         watcher.watch(.writable)
-      } catch { continue }
+      } catch {
+        lastError = "cannot watch the socket"
+        dropSocket()
+        continue
+      }
       timer?.start(after: Self.timeoutMilliseconds) {
         self.lastError = "no answer"
         self.dropSocket()
