@@ -13,7 +13,9 @@ package import SpliceWire
 package final class ClientRun: LinkOwner {
   /// The answer to PING is at most this old, or the peer is taken for lost.
   private static let silenceMilliseconds: UInt64 = 60_000
-  private static let pingMilliseconds: UInt64 = 10_000
+  private static let pingMillisecondsMax: UInt64 = 10_000
+  /// The longest pause that a server can ask for.
+  private static let retryAfterSecondsMax: UInt32 = 3600
   private static let tickMilliseconds: UInt64 = 250
   /// Large files that move at a time: one that moves, one that is about to.
   private static let bulkMax = 2
@@ -24,10 +26,10 @@ package final class ClientRun: LinkOwner {
   /// Downloads that are whole.
   package let commits: CommitQueue
   package let boot: Boot
-  private let host: [UInt8]
-  private let port: UInt16
   /// How long a task waits for its next message before the connection is taken for broken; see `Patience`.
   package var answerMilliseconds: UInt64 = 120_000
+  private let host: [UInt8]
+  private let port: UInt16
   private let source: any TaskSource
   private let observer: any ClientObserver
   private var backoff: Backoff
@@ -35,6 +37,9 @@ package final class ClientRun: LinkOwner {
   private var connector: Connector?
   private var link: Link?
   private var isReady = false
+  /// A Splice server was there, at some time of this run.
+  private var hasBeenReady = false
+  private var pingMilliseconds = ClientRun.pingMillisecondsMax
   private var streamsMax = Limits.streamsPerConnectionMax
   private var nextStream: UInt64 = 1
   private var dataTarget: (any ClientTask)?
@@ -42,24 +47,27 @@ package final class ClientRun: LinkOwner {
   private var lastPing: Instant
   private var lastHeard: UInt64 = 0
   private var heardAt: Instant
+  /// When a message other than PING last came, or could not be expected.
+  private var answeredAt: Instant
   /// A reason the peer gave for the connection as a whole.
   private var refusal: ErrorMessage?
 
   /// Started on this connection, in order.
   private var active: [any ClientTask] = []
-  /// When a message other than PING last came, or could not be expected.
-  private var answeredAt: Instant
   /// To be started before anything new.
   private var restarting: [any ClientTask] = []
   /// Detached, waiting for their last job.
   private var detaching: [any ClientTask] = []
+  /// Of these, those that only wait until their time has come.
+  private var pauses: [(task: any ClientTask, timer: Timer)] = []
   private var filesDone = 0
   private var filesKnown = 0
   private var isSourceEmpty = false
   private var retryTimer: Timer?
+  /// Why the last try failed, as a person was told; nil after progress.
+  private var lastNotice: ClientError?
+  private var givingUp: ClientError?
   private var ticker: Timer?
-  /// Of these, those that only wait until their time has come.
-  private var pauses: [(task: any ClientTask, timer: Timer)] = []
   private var signals: [SignalWatcher] = []
   package private(set) var isInterrupted = false
   private var isEnding = false
@@ -83,6 +91,7 @@ package final class ClientRun: LinkOwner {
     backoff = Backoff(budgetSeconds: retrySeconds, seed: UInt64(now.nanoseconds) ^ UInt64(Process.id) << 32)
     lastPing = loop.now
     heardAt = loop.now
+    answeredAt = loop.now
   }
 
   /// Runs until every task has ended. Blocks the calling thread.
@@ -93,7 +102,6 @@ package final class ClientRun: LinkOwner {
     self.ticker = ticker
     for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
       signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
-    answeredAt = loop.now
     }
     connect()
     while loop.run() {}
@@ -126,7 +134,7 @@ package final class ClientRun: LinkOwner {
   /// The task has ended well.
   package func finish(_ task: any ClientTask) {
     forget(task)
-    backoff.handleProgress()
+    noteProgress()
     if !task.result.path.isEmpty {
       filesDone += 1
       observer.runDidFinish(task.result)
@@ -157,9 +165,9 @@ package final class ClientRun: LinkOwner {
 
   /// The server cannot serve this task now: all pause, as over a broken link.
   package func retryLater(_ task: any ClientTask, because error: ClientError) {
-    guard let pause = backoff.handleFailure(now: loop.now), !isInterrupted else { return fail(task, error) }
+    guard !isInterrupted, let pause = pause(after: error) else { return fail(task, error) }
     forget(task)
-    observer.runDidNotice(error.text)
+    notice(retrying: error)
     detaching.append(task)
     do throws(UVError) {
       let timer = try Timer(loop)
@@ -168,14 +176,6 @@ package final class ClientRun: LinkOwner {
     } catch { didDetach(task) }
   }
 
-  /// Something got through; the next failure is a first one again.
-  package func didProgress(_ task: any ClientTask) {
-    backoff.handleProgress()
-    guard active.first(where: { $0.isBulk }) === task || active.first === task else { return }
-    advance(task)
-  }
-
-  package func advance(_ task: any ClientTask) {
   private func endPause(of task: any ClientTask) {
     guard let index = pauses.firstIndex(where: { $0.task === task }) else { return }
     pauses.remove(at: index).timer.close()
@@ -211,6 +211,20 @@ package final class ClientRun: LinkOwner {
     observer.runDidNotice(text)
   }
 
+  /// Something got through; the next failure is a first one again.
+  private func noteProgress() {
+    backoff.handleProgress()
+    lastNotice = nil
+  }
+
+  /// - Parameter isNew: false when the task was as far as this before.
+  package func didProgress(_ task: any ClientTask, isNew: Bool = true) {
+    if isNew { noteProgress() }
+    guard active.first(where: { $0.isBulk }) === task || active.first === task else { return }
+    advance(task)
+  }
+
+  package func advance(_ task: any ClientTask) {
     var progress = RunProgress()
     progress.phase = task.isChecking ? .checking : .moving
     progress.path = task.result.path
@@ -253,12 +267,6 @@ package final class ClientRun: LinkOwner {
     }
     while isReady, active.count < streamsMax, let task = nextTask() {
       active.append(task)
-    lastNotice = nil
-  }
-
-  /// - Parameter isNew: false when the task was as far as this before.
-  package func didProgress(_ task: any ClientTask, isNew: Bool = true) {
-    if isNew { noteProgress() }
       task.start(self)
     }
     if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }
@@ -309,22 +317,27 @@ package final class ClientRun: LinkOwner {
   private func didConnect(_ result: Result<Socket, ClientError>) {
     connector = nil
     switch result {
-    case .failure(let error): tryAgain(error)
+    case .failure(var error):
+      // The name was known before: whoever forgot it may remember.
+      if hasBeenReady { error.isResumable = true }
+      tryAgain(error)
     case .success(let socket):
       do throws(Errno) { try socket.setNoDelay() } catch { /* Only latency would suffer. */ }
       do throws(UVError) {
         let link = try Link(loop, socket, pool: pool, owner: self)
         self.link = link
         heardAt = loop.now
+        answeredAt = loop.now
         lastHeard = 0
         nextStream = 1
         var hello = Hello()
-        hello.agent = [UInt8]("splice")
+        hello.agent = [UInt8]("splice ") + [UInt8](programVersion)
         link.send { hello.append(to: &$0, stream: 0) }
         link.flush()
       } catch {
         socket.close()
-        tryAgain(ClientError(.cannotConnect, path: [], text: [UInt8]("cannot watch the socket"), isResumable: true))
+        let text = [UInt8]("cannot watch the socket")
+        tryAgain(ClientError(.cannotConnect, path: [], text: text, isResumable: true))
       }
     }
   }
@@ -332,8 +345,8 @@ package final class ClientRun: LinkOwner {
   /// Pauses and connects again, or gives up when the time is used up.
   private func tryAgain(_ error: ClientError) {
     if isInterrupted { return goOn() }
-    guard error.isResumable, let pause = backoff.handleFailure(now: loop.now) else { return giveUp(error) }
-    observer.runDidNotice(error.text)
+    guard let pause = pause(after: error) else { return giveUp(error) }
+    notice(retrying: error)
     var progress = RunProgress()
     progress.phase = .waiting(milliseconds: pause)
     progress.filesDone = filesDone
@@ -351,22 +364,19 @@ package final class ClientRun: LinkOwner {
     }
   }
 
-  private var givingUp: ClientError?
-
   private func giveUp(_ error: ClientError) {
     givingUp = error
+    endPauses()
     giveUpWhenIdle()
   }
 
   /// Everything that is unfinished fails with the same reason, once it is safely on disk.
   private func giveUpWhenIdle() {
     guard let error = givingUp else { return }
-        answeredAt = loop.now
     guard detaching.isEmpty else {
       retryTimer?.start(after: Self.tickMilliseconds) { self.giveUpWhenIdle() }
       return
     }
-    endPauses()
     isEnding = true
     for task in restarting { report(task, error) }
     restarting = []
@@ -386,6 +396,7 @@ package final class ClientRun: LinkOwner {
     connector?.cancel()
     connector = nil
     retryTimer?.stop()
+    endPauses()
     if let link { link.close() } else { goOn() }
   }
 
@@ -396,7 +407,6 @@ package final class ClientRun: LinkOwner {
     restarting = []
     link?.finish()
     connector?.cancel()
-    endPauses()
     retryTimer?.close()
     for signal in signals { signal.close() }
     signals = []
@@ -411,10 +421,17 @@ package final class ClientRun: LinkOwner {
   // MARK: From the link
 
   package func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {
+    if header.type != .ping { answeredAt = loop.now }
     do throws(WireError) {
       if header.type == .error {
         let error = try ErrorMessage(body: body)
-        if header.stream == 0 { refusal = error } else { task(header.stream)?.handle(error) }
+        guard header.stream == 0 else {
+          task(header.stream)?.handle(error)
+          return
+        }
+        // The server sends nothing more.
+        refusal = error
+        link?.close()
       } else if !isReady {
         guard header.type == .hello else { throw .badValue(type: header.type.rawValue) }
         try handleHello(Hello(body: body))
@@ -429,18 +446,26 @@ package final class ClientRun: LinkOwner {
 
   private func handleHello(_ hello: Hello) throws(WireError) {
     guard hello.version == Hello.currentVersion, hello.algorithms == [DigestAlgorithm.xxh3.rawValue] else {
-      refusal = ErrorMessage(.version, "the server speaks another version of the protocol")
+      refusal = ErrorMessage(.version)
       link?.close()
       return
     }
     isReady = true
+    hasBeenReady = true
+    // Three pings in the time after which the server takes us for gone.
+    let idle = UInt64(hello.idleSeconds) * 1000
+    pingMilliseconds = idle > 0 ? min(idle / 3, Self.pingMillisecondsMax) : Self.pingMillisecondsMax
     streamsMax = min(Int(hello.streamsMax), Limits.streamsPerConnectionMax)
     goOn()
   }
 
-  private func task(_ stream: UInt64) -> (any ClientTask)? { active.first { $0.stream == stream } }
+  /// Tasks that have not sent anything yet have stream 0, and expect nothing.
+  private func task(_ stream: UInt64) -> (any ClientTask)? {
+    stream == 0 ? nil : active.first { $0.stream == stream }
+  }
 
   package func linkDidBeginData(_ prefix: DataPrefix) {
+    answeredAt = loop.now
     guard let task = task(prefix.stream), task.handleData(prefix) else {
       dataTarget = nil
       return
@@ -449,6 +474,7 @@ package final class ClientRun: LinkOwner {
   }
 
   package func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
+    answeredAt = loop.now
     guard let target = dataTarget else { return pool.unpin(slice.buffer) }
     addBacklog(slice.range.count)
     if isLast { dataTarget = nil }
@@ -457,7 +483,6 @@ package final class ClientRun: LinkOwner {
 
   package func linkWantsOutput() -> Bool {
     for task in active where task.produce() { return true }
-    if header.type != .ping { answeredAt = loop.now }
     return false
   }
 
@@ -480,9 +505,20 @@ package final class ClientRun: LinkOwner {
   private func reason(for end: LinkEnd) -> ClientError {
     if let refusal {
       self.refusal = nil
-      var text = refusal.text
-      if text.isEmpty { text = [UInt8](refusal.code.sentence) }
-      return ClientError(refusal.code, path: refusal.path, text: text, isResumable: refusal.code != .version)
+      var error = ClientError(refusal, path: refusal.path)
+      error.isResumable = refusal.code != .version
+      if refusal.code == .version {
+        error.text = [UInt8]("the server speaks another version of the protocol; ")
+        error.text.append("update the older of the two programs")
+      }
+      return error
+    }
+    if case .malformed(.badMagic) = end, !hasBeenReady {
+      var text = host
+      text.append(":")
+      text.append(decimal: UInt64(port))
+      text.append(" is no Splice server; check the host and the port in the address")
+      return ClientError(.cannotConnect, path: [], text: text, isResumable: false)
     }
     var text = [UInt8]("the connection broke: ")
     switch end {
@@ -501,7 +537,6 @@ package final class ClientRun: LinkOwner {
     if link.bytesReceived != lastHeard {
       lastHeard = link.bytesReceived
       heardAt = now
-    answeredAt = loop.now
     }
     let silence = now.milliseconds(since: heardAt)
     if silence > Self.silenceMilliseconds { return link.close() }
@@ -511,9 +546,7 @@ package final class ClientRun: LinkOwner {
       link.send { FrameHeader(.ping, length: 0, stream: 0).append(to: &$0) }
     }
     link.flush()
-    answeredAt = loop.now
   }
-}
 
   /// True when the server answers PING and nothing else. Messages for any task count for all: one file may
   /// have to wait for another.
@@ -532,3 +565,4 @@ package final class ClientRun: LinkOwner {
     }
     return now.milliseconds(since: answeredAt) > patience
   }
+}

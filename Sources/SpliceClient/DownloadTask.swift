@@ -51,10 +51,11 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private enum State {
     case opening
     case wanted
+    /// Our own job decides what comes next.
     case negotiating
-    /// The finished local file is offered as a proof; END or a mismatch answers.
     /// PROBE was sent: CHAIN answers.
     case probing
+    /// The finished local file is offered as a proof; END or a mismatch answers.
     case comparing(PrefixProof)
     case receiving
     case ended
@@ -102,6 +103,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var directory: (any Directory)?
   private var stage: Stage?
   private var existing: Source?
+  /// Under the name of the unfinished file is something that must not be written.
+  private var stageIsForeign = false
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
@@ -113,8 +116,6 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   package var isBulk: Bool { (item.size ?? .max) > 4 * Limits.blockSize }
-
-  // MARK: From the run
 
   /// Names that this client gives to its own files, beside the targets.
   static func keepsForItself(_ name: [UInt8]) -> Bool {
@@ -134,6 +135,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var isIdle: Bool {
     request?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
   }
+
+  // MARK: From the run
 
   package func start(_ run: ClientRun) {
     owner = run
@@ -176,6 +179,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       theirs = chain.digests
       submit(.chain(negotiation.probes))
     case .end: handle(try End(body: body))
+    case .ack:
+      // The server reads a long file, and shows that it is still there.
+      _ = try Ack(body: body)
     default: misplaced()
     }
   }
@@ -203,9 +209,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   package func handle(_ error: ErrorMessage) {
     if case .ended = state { return }
-    let text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
-    let failure = ClientError(
-      error.code, path: item.remotePath, text: text, isResumable: error.code.isTransient)
+    let failure = ClientError(error, path: item.remotePath)
     switch (error.code, state) {
     case (.digestMismatch, .comparing):
       ignoresExisting = true
@@ -221,11 +225,13 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func misplaced() {
     end(
       ClientError(
-        .malformed, path: item.remotePath, text: [UInt8]("the server sent a message that does not belong here"),
-        isResumable: true))
+        .malformed, path: item.remotePath,
+        text: [UInt8]("the server sent a message that does not belong here"), isResumable: true))
   }
 
-  private func perform(_ next: Result<DownloadNegotiation.Action, SequenceError>, _ changed: DownloadNegotiation) {
+  private func perform(
+    _ next: Result<DownloadNegotiation.Action, SequenceError>, _ changed: DownloadNegotiation
+  ) {
     negotiation = changed
     guard case .success(let action) = next else { return misplaced() }
     switch action {
@@ -245,6 +251,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     result.resumedFrom = bytes
     if forked { result.salvagedTo = bytes }
     done = bytes
+    persistence.handleResume(at: bytes)
     receiver = TransferReceiver(size: give.size, geometry: BlockGeometry(fileSize: give.size))
     receiver.handleOpened(held: bytes)
     do throws(SequenceError) { try receiver.handleResume(from: bytes) } catch { return misplaced() }
@@ -257,7 +264,6 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package func handleData(_ prefix: DataPrefix) -> Bool {
     guard case .receiving = state, !isClosing else { return false }
     do throws(SequenceError) {
-    persistence.handleResume(at: bytes)
       guard try receiver.handleData(prefix) == .store else { return false }
     } catch {
       misplaced()
@@ -377,10 +383,19 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func openStage(
     in directory: any Directory, declared: JournalHeader?
   ) throws(StoreError) -> Stage {
-    try Stage.open(
-      Stage.Location(
-        directory: directory, dataName: companion(Self.partSuffix), journalName: companion(Self.journalSuffix)),
-      declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
+    do throws(StoreError) {
+      return try Stage.open(
+        Stage.Location(
+          directory: directory, dataName: companion(Self.partSuffix),
+          journalName: companion(Self.journalSuffix)),
+        declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
+    } catch {
+      switch error.cause {
+      case .loop, .tooManyLinks, .notSupported, .isDirectory: stageIsForeign = true
+      default: break
+      }
+      throw error
+    }
   }
 
   /// The target's name with a suffix. Where that would be too long for a file system, the end of the name
@@ -418,7 +433,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
       try stage.forEachBlock { digest in
-        do throws(Errno) { if book.blocks * book.geometry.blockSize < status.size { try book.append(digest) } } catch {}
+        guard book.blocks * book.geometry.blockSize < status.size else { return }
+        do throws(Errno) { try book.append(digest) } catch { /* The next run reads the file instead. */ }
       }
       try stage.removeJournal()
     } catch {
@@ -431,7 +447,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   /// On a thread of the pool, for the queue.
   package func planCommit() throws(StoreError) -> CommitPlan {
     guard let stage, let directory, let committing else { panic("a download is committed when it is whole") }
-    return CommitPlan(stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
+    return CommitPlan(
+      stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
   }
 
   package func commitDidEnd(_ outcome: Result<FileStatus, StoreError>) {
@@ -451,9 +468,16 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func failure(_ error: StoreError) -> ClientError {
-    ClientError(
-      error.code, path: localPath, text: error.sentence,
-      isResumable: error.code == .noSpace || error.code == .locked)
+    if stageIsForeign {
+      let text = [UInt8]("its .splice-part or .splice-journal is a link or no plain file; remove that first")
+      return ClientError(.openFailed, path: localPath, text: text, isResumable: false)
+    }
+    if error.code == .locked {
+      let text = [UInt8]("another run of splice is fetching it")
+      return ClientError(.locked, path: localPath, text: text, isResumable: true)
+    }
+    return ClientError(
+      error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace)
   }
 
   /// On the loop's thread again.
@@ -488,6 +512,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     switch outcome {
     case .opened(let local):
       negotiation = DownloadNegotiation(local)
+      if case .partial(let proof, _) = local { done = proof.bytes }
       stream = owner?.makeStream() ?? 0
       let (want, flags) = negotiation.want(path: item.remotePath)
       owner?.send { want.append(to: &$0, stream: stream, flags: flags) }

@@ -19,15 +19,19 @@ package final class UploadTask: ClientTask, PoolJob {
     package var size: UInt64
     package var isDirectory: Bool
     package var policy: OfferPolicy
+    /// The remote path is the address as it was written, which the user may have meant as a folder.
+    package var isNamedByUser: Bool
 
     package init(
-      localPath: [UInt8], remotePath: [UInt8], size: UInt64, isDirectory: Bool, policy: OfferPolicy
+      localPath: [UInt8], remotePath: [UInt8], size: UInt64, isDirectory: Bool, policy: OfferPolicy,
+      isNamedByUser: Bool = false
     ) {
       self.localPath = localPath
       self.remotePath = remotePath
-      self.size = size
+      self.size = isDirectory ? 0 : size
       self.isDirectory = isDirectory
       self.policy = isDirectory ? .directory : policy
+      self.isNamedByUser = isNamedByUser
     }
   }
 
@@ -63,14 +67,15 @@ package final class UploadTask: ClientTask, PoolJob {
   private enum State {
     case opening
     case offered
+    /// Our own job decides what comes next.
     case negotiating
+    /// PROBE was sent: CHAIN answers.
+    case probing
     case sending(next: UInt64)
     case committing
     case ended
   }
 
-    /// PROBE was sent: CHAIN answers.
-    case probing
   package let item: Item
   private let uploadID: UploadID
   private let cache: DigestCache
@@ -82,6 +87,8 @@ package final class UploadTask: ClientTask, PoolJob {
   private var request: PoolRequest?
   private var state = State.opening
   private var negotiation: UploadNegotiation?
+  /// The peer's answer to the last PROBE.
+  private var theirs: [Digest] = []
   private var isDetached = false
   /// What to tell the run when the job that is still running is over.
   private var afterJob: (() -> Void)?
@@ -98,6 +105,8 @@ package final class UploadTask: ClientTask, PoolJob {
   private var source: Source?
   private var buffers: [Buffer] = []
   private let hasher = BlockHasher()
+  /// Where the hasher stands; a multiple of the block size means: at the beginning of a block.
+  private var hashedTo: UInt64 = 0
 
   /// - Parameters:
   ///   - owner: names the machine and user, so that a client that comes back is known.
@@ -120,15 +129,6 @@ package final class UploadTask: ClientTask, PoolJob {
 
   package var isBulk: Bool { item.size > 4 * Limits.blockSize }
 
-  // MARK: From the run
-
-  package func start(_ run: ClientRun) {
-    owner = run
-    stream = 0
-    if request == nil { request = PoolRequest(run.loop) }
-    if startedAt == nil { startedAt = run.loop.now }
-    result.attempts += 1
-    isDetached = false
   package var patience: Patience? {
     switch state {
     // The server may have to read a file that it never saw before.
@@ -138,9 +138,22 @@ package final class UploadTask: ClientTask, PoolJob {
     }
   }
 
+  // MARK: From the run
+
+  package func start(_ run: ClientRun) {
+    owner = run
+    stream = 0
+    if request == nil { request = PoolRequest(run.loop) }
+    if startedAt == nil { startedAt = run.loop.now }
+    result.attempts += 1
+    isDetached = false
     state = .opening
     done = 0
-    if item.isDirectory { offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755) } else { submit(.open) }
+    if item.isDirectory {
+      offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755)
+    } else {
+      submit(.open)
+    }
   }
 
   package func detach() {
@@ -154,7 +167,7 @@ package final class UploadTask: ClientTask, PoolJob {
     switch header.type {
     case .have:
       let have = try Have(body: body)
-      guard case .offered = state, var negotiation else { return misplaced() }
+      guard case .offered = state, !item.isDirectory, var negotiation else { return misplaced() }
       state = .negotiating
       perform(Result { () throws(SequenceError) in try negotiation.handleHave(have) }, negotiation)
     case .chain:
@@ -169,8 +182,6 @@ package final class UploadTask: ClientTask, PoolJob {
     default: misplaced()
     }
   }
-
-  private var theirs: [Digest] = []
 
   private func handle(_ ack: Ack, isRewind: Bool) {
     let sent: UInt64
@@ -190,10 +201,14 @@ package final class UploadTask: ClientTask, PoolJob {
         .uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty",
         resumable: true)
     }
+    state = .sending(next: done)
   }
 
   private func handle(_ receipt: Committed) {
-    if item.isDirectory { return succeed(.done) }
+    if item.isDirectory, case .offered = state {
+      result.isDurable = true
+      return succeed(.done)
+    }
     guard case .committing = state, let source, receipt.proof == source.book.chain.digest,
       receipt.size == source.size
     else { return misplaced() }
@@ -204,9 +219,13 @@ package final class UploadTask: ClientTask, PoolJob {
 
   package func handle(_ error: ErrorMessage) {
     if case .ended = state { return }
-    let failure = ClientError(
-      error.code, path: item.remotePath, text: describe(error), isResumable: error.code.isTransient)
+    var failure = ClientError(error, path: item.remotePath)
+    explain(&failure, error)
     switch error.code {
+    case .exists where item.policy == .ifAbsent:
+      // Somebody else was faster: it is there, as was asked for.
+      done = result.size
+      succeed(.alreadyThere)
     case .digestMismatch, .changed: restart(failure)
     case .locked, .busy, .shuttingDown, .timeout: retryLater(failure)
     case .superseded:
@@ -216,16 +235,17 @@ package final class UploadTask: ClientTask, PoolJob {
     }
   }
 
-  private func describe(_ error: ErrorMessage) -> [UInt8] {
-    var text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
+  private func explain(_ failure: inout ClientError, _ error: ErrorMessage) {
     if error.code == .locked {
-      text.append(": it has sent ")
-      text.append(decimal: error.holderReceived)
-      text.append(" bytes and was silent for ")
-      text.append(decimal: error.holderQuietMilliseconds)
-      text.append(" ms")
+      failure.text.append(": it has sent ")
+      failure.text.append(decimal: error.holderReceived)
+      failure.text.append(" bytes and was silent for ")
+      failure.text.append(decimal: error.holderQuietMilliseconds)
+      failure.text.append(" ms")
     }
-    return text
+    if error.code == .isDirectory, item.isNamedByUser {
+      failure.text.append("; to put the file into it, end the address with '/'")
+    }
   }
 
   private func misplaced() {
@@ -239,13 +259,15 @@ package final class UploadTask: ClientTask, PoolJob {
     stream = owner.makeStream()
     negotiation = UploadNegotiation(size: size, policy: item.policy)
     let offer = Offer(
-      policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID, fence: owner.makeFence(),
-      path: item.remotePath)
+      policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID,
+      fence: owner.makeFence(), path: item.remotePath)
     owner.send { offer.append(to: &$0, stream: stream) }
     state = .offered
   }
 
-  private func perform(_ next: Result<UploadNegotiation.Action, SequenceError>, _ changed: UploadNegotiation) {
+  private func perform(
+    _ next: Result<UploadNegotiation.Action, SequenceError>, _ changed: UploadNegotiation
+  ) {
     negotiation = changed
     guard case .success(let action) = next else { return misplaced() }
     switch action {
@@ -257,6 +279,7 @@ package final class UploadTask: ClientTask, PoolJob {
       owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
     case .resume(let bytes, let forked):
       result.resumedFrom = bytes
+      persistence.handleResume(at: bytes)
       if forked { result.salvagedTo = bytes }
       done = bytes
       submit(.prime(bytes: bytes))
@@ -302,7 +325,6 @@ package final class UploadTask: ClientTask, PoolJob {
       state = .sending(next: piece.offset + UInt64(piece.count))
     }
     owner.advance(self)
-      persistence.handleResume(at: bytes)
   }
 
   private func drop(_ pieces: [ReadPiece]) {
@@ -384,7 +406,9 @@ package final class UploadTask: ClientTask, PoolJob {
         if offset + UInt64(room.count) == blockEnd {
           digest = hasher.digest()
           hasher.reset()
-          guard try record(hasherDigest: digest, block: offset / geometry.blockSize, in: source) else { return .changed }
+          guard try record(hasherDigest: digest, block: offset / geometry.blockSize, in: source) else {
+            return .changed
+          }
         }
         pieces.append(ReadPiece(buffer: buffer, count: room.count, offset: offset, blockDigest: digest))
         offset += UInt64(room.count)
@@ -396,9 +420,6 @@ package final class UploadTask: ClientTask, PoolJob {
     if offset == source.size, try source.hasChanged() { return .changed }
     return .read(pieces)
   }
-
-  /// Where the hasher stands; a multiple of the block size means: at the beginning of a block.
-  private var hashedTo: UInt64 = 0
 
   /// Notes a block's digest, or compares it with what an earlier try noted. Returns false when the file
   /// holds something else now, although its times and size say that it is the same.
@@ -435,13 +456,16 @@ package final class UploadTask: ClientTask, PoolJob {
       perform(Result { () throws(SequenceError) in try negotiation.handleOwnProof(proof) }, negotiation)
     case .chain(let ours):
       guard var negotiation else { return }
-      perform(Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }, negotiation)
+      let next = Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }
+      perform(next, negotiation)
     case .primed(let proof):
       hashedTo = .max
       state = .sending(next: proof.bytes)
       owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
     case .read(let pieces): queue(pieces)
-    case .changed: restart(ClientError(.changed, path: item.localPath, text: [UInt8]("the file keeps changing while it is read"), isResumable: true))
+    case .changed:
+      let text = [UInt8]("the file keeps changing while it is read")
+      restart(ClientError(.changed, path: item.localPath, text: text, isResumable: true))
     case .failed(let error):
       end(ClientError(error.code, path: item.localPath, text: error.sentence, isResumable: false))
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One name, two uploads: a stranger waits, the same client takes over from its dead self.
 
+import Glibc
 import Testing
 
 @Suite struct SameNameTests {
@@ -69,7 +70,6 @@ import Testing
       try transfer.expectArrived(again)
     }
   }
-}
 
   /// Two files that are called the same from where their users stand are two files: neither upload takes the
   /// other for its dead self.
@@ -148,3 +148,4 @@ import Testing
       #expect(try Files.read(transfer.target) == [1, 2, 3], trial.note(run))
     }
   }
+}
