@@ -100,6 +100,13 @@ int64_t csplice_host_name(uint8_t *into, size_t capacity)
     return (int64_t)count;
 }
 
+int64_t csplice_current_folder(uint8_t *into, size_t capacity)
+{
+    if (!getcwd((char *)into, capacity))
+        return -errno;
+    return (int64_t)strlen((char *)into);
+}
+
 uint32_t csplice_user_id(void)
 {
     return geteuid();

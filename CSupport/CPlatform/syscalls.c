@@ -127,7 +127,7 @@ int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, 
         flags |= O_RDONLY | O_NONBLOCK; /* a FIFO without a writer must not hang us */
         break;
     case CSPLICE_OPEN_READ_WRITE:
-        flags |= O_RDWR | O_NONBLOCK;
+        flags |= O_RDWR | O_NOFOLLOW | O_NONBLOCK;
         break;
     case CSPLICE_OPEN_CREATE:
         flags |= O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;

@@ -12,12 +12,22 @@ package struct ClientError: Error, Equatable {
   package var text: [UInt8]
   /// True: the same command run again may succeed, and goes on where this one stopped.
   package var isResumable: Bool
+  /// The server's advice how long to wait at least; 0 = none.
+  package var retryAfterSeconds: UInt32 = 0
 
   package init(_ code: ErrorCode, path: [UInt8], text: [UInt8], isResumable: Bool) {
     self.code = code
     self.path = path
     self.text = text
     self.isResumable = isResumable
+  }
+
+  /// What the server said about `path`.
+  init(_ message: ErrorMessage, path: [UInt8]) {
+    self.init(
+      message.code, path: path, text: message.text.isEmpty ? [UInt8](message.code.sentence) : message.text,
+      isResumable: message.code.isTransient)
+    retryAfterSeconds = message.retryAfterSeconds
   }
 }
 

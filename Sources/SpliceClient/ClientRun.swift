@@ -13,9 +13,11 @@ package import SpliceWire
 package final class ClientRun: LinkOwner {
   /// The answer to PING is at most this old, or the peer is taken for lost.
   private static let silenceMilliseconds: UInt64 = 60_000
-  private static let pingMilliseconds: UInt64 = 10_000
+  private static let pingMillisecondsMax: UInt64 = 10_000
   /// More than the answers to all pings of a silence.
   private static let heardBytesMin: UInt64 = 1024
+  /// The longest pause that a server can ask for.
+  private static let retryAfterSecondsMax: UInt32 = 3600
   private static let tickMilliseconds: UInt64 = 250
   /// Large files that move at a time: one that moves, one that is about to.
   private static let bulkMax = 2
@@ -26,6 +28,8 @@ package final class ClientRun: LinkOwner {
   /// Downloads that are whole.
   package let commits: CommitQueue
   package let boot: Boot
+  /// How long a task waits for its next message before the connection is taken for broken; see `Patience`.
+  package var answerMilliseconds: UInt64 = 120_000
   private let place: ServerPlace
   private let source: any TaskSource
   private let observer: any ClientObserver
@@ -34,6 +38,9 @@ package final class ClientRun: LinkOwner {
   private var connector: Connector?
   private var link: Link?
   private var isReady = false
+  /// A Splice server was there, at some time of this run.
+  private var hasBeenReady = false
+  private var pingMilliseconds = ClientRun.pingMillisecondsMax
   private var streamsMax = Limits.streamsPerConnectionMax
   private var nextStream: UInt64 = 1
   private var dataTarget: (any ClientTask)?
@@ -41,6 +48,8 @@ package final class ClientRun: LinkOwner {
   private var lastPing: Instant
   private var lastHeard: UInt64 = 0
   private var heardAt: Instant
+  /// When a message other than PING last came, or could not be expected.
+  private var answeredAt: Instant
   /// A reason the peer gave for the connection as a whole.
   private var refusal: ErrorMessage?
 
@@ -50,10 +59,15 @@ package final class ClientRun: LinkOwner {
   private var restarting: [any ClientTask] = []
   /// Detached, waiting for their last job.
   private var detaching: [any ClientTask] = []
+  /// Of these, those that only wait until their time has come.
+  private var pauses: [(task: any ClientTask, timer: Timer)] = []
   private var filesDone = 0
   private var filesKnown = 0
   private var isSourceEmpty = false
   private var retryTimer: Timer?
+  /// Why the last try failed, as a person was told; nil after progress.
+  private var lastNotice: ClientError?
+  private var givingUp: ClientError?
   private var ticker: Timer?
   private var signals: [SignalWatcher] = []
   package private(set) var isInterrupted = false
@@ -77,6 +91,7 @@ package final class ClientRun: LinkOwner {
     backoff = Backoff(budgetSeconds: retrySeconds, seed: UInt64(now.nanoseconds) ^ UInt64(Process.id) << 32)
     lastPing = loop.now
     heardAt = loop.now
+    answeredAt = loop.now
   }
 
   /// Runs until every task has ended. Blocks the calling thread.
@@ -119,7 +134,7 @@ package final class ClientRun: LinkOwner {
   /// The task has ended well.
   package func finish(_ task: any ClientTask) {
     forget(task)
-    backoff.handleProgress()
+    noteProgress()
     if !task.result.path.isEmpty {
       filesDone += 1
       observer.runDidFinish(task.result)
@@ -150,23 +165,61 @@ package final class ClientRun: LinkOwner {
 
   /// The server cannot serve this task now: all pause, as over a broken link.
   package func retryLater(_ task: any ClientTask, because error: ClientError) {
-    guard let pause = backoff.handleFailure(now: loop.now), !isInterrupted else { return fail(task, error) }
+    guard !isInterrupted, let pause = pause(after: error) else { return fail(task, error) }
     forget(task)
-    observer.runDidNotice(error.text)
+    notice(retrying: error)
     detaching.append(task)
     do throws(UVError) {
       let timer = try Timer(loop)
-      timer.start(after: pause) {
-        timer.close()
-        self.didDetach(task)
-        self.goOn()
-      }
+      pauses.append((task, timer))
+      timer.start(after: pause) { self.endPause(of: task) }
     } catch { didDetach(task) }
   }
 
+  private func endPause(of task: any ClientTask) {
+    guard let index = pauses.firstIndex(where: { $0.task === task }) else { return }
+    pauses.remove(at: index).timer.close()
+    didDetach(task)
+  }
+
+  private func endPauses() {
+    while let pause = pauses.first { endPause(of: pause.task) }
+  }
+
+  /// How long to wait before the next try; nil when there is to be none.
+  private func pause(after error: ClientError) -> UInt64? {
+    guard error.isResumable, error.code != .kicked, let pause = backoff.handleFailure(now: loop.now) else {
+      return nil
+    }
+    return max(pause, UInt64(min(error.retryAfterSeconds, Self.retryAfterSecondsMax)) * 1000)
+  }
+
+  /// Says why there will be another try, once for each reason.
+  private func notice(retrying error: ClientError) {
+    if let last = lastNotice, last.code == error.code, last.path == error.path {
+      // Only the numbers in it change from try to try.
+      if error.code == .locked || last.text == error.text { return }
+    }
+    lastNotice = error
+    var text: [UInt8] = []
+    if !error.path.isEmpty {
+      text.append(visible: error.path)
+      text.append(": ")
+    }
+    text.append(contentsOf: error.text)
+    text.append("; trying again")
+    observer.runDidNotice(text)
+  }
+
   /// Something got through; the next failure is a first one again.
-  package func didProgress(_ task: any ClientTask) {
+  private func noteProgress() {
     backoff.handleProgress()
+    lastNotice = nil
+  }
+
+  /// - Parameter isNew: false when the task was as far as this before.
+  package func didProgress(_ task: any ClientTask, isNew: Bool = true) {
+    if isNew { noteProgress() }
     guard active.first(where: { $0.isBulk }) === task || active.first === task else { return }
     advance(task)
   }
@@ -264,22 +317,27 @@ package final class ClientRun: LinkOwner {
   private func didConnect(_ result: Result<Socket, ClientError>) {
     connector = nil
     switch result {
-    case .failure(let error): tryAgain(error)
+    case .failure(var error):
+      // The name was known before: whoever forgot it may remember.
+      if hasBeenReady { error.isResumable = true }
+      tryAgain(error)
     case .success(let socket):
       do throws(Errno) { try socket.setNoDelay() } catch { /* Only latency would suffer. */ }
       do throws(UVError) {
         let link = try Link(loop, socket, pool: pool, owner: self)
         self.link = link
         heardAt = loop.now
+        answeredAt = loop.now
         lastHeard = 0
         nextStream = 1
         var hello = Hello()
-        hello.agent = [UInt8]("splice")
+        hello.agent = [UInt8]("splice ") + [UInt8](programVersion)
         link.send { hello.append(to: &$0, stream: 0) }
         link.flush()
       } catch {
         socket.close()
-        tryAgain(ClientError(.cannotConnect, path: [], text: [UInt8]("cannot watch the socket"), isResumable: true))
+        let text = [UInt8]("cannot watch the socket")
+        tryAgain(ClientError(.cannotConnect, path: [], text: text, isResumable: true))
       }
     }
   }
@@ -287,8 +345,8 @@ package final class ClientRun: LinkOwner {
   /// Pauses and connects again, or gives up when the time is used up.
   private func tryAgain(_ error: ClientError) {
     if isInterrupted { return goOn() }
-    guard error.isResumable, let pause = backoff.handleFailure(now: loop.now) else { return giveUp(error) }
-    observer.runDidNotice(error.text)
+    guard let pause = pause(after: error) else { return giveUp(error) }
+    notice(retrying: error)
     var progress = RunProgress()
     progress.phase = .waiting(milliseconds: pause)
     progress.filesDone = filesDone
@@ -306,10 +364,9 @@ package final class ClientRun: LinkOwner {
     }
   }
 
-  private var givingUp: ClientError?
-
   private func giveUp(_ error: ClientError) {
     givingUp = error
+    endPauses()
     giveUpWhenIdle()
   }
 
@@ -339,6 +396,7 @@ package final class ClientRun: LinkOwner {
     connector?.cancel()
     connector = nil
     retryTimer?.stop()
+    endPauses()
     if let link { link.close() } else { goOn() }
   }
 
@@ -363,10 +421,17 @@ package final class ClientRun: LinkOwner {
   // MARK: From the link
 
   package func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {
+    if header.type != .ping { answeredAt = loop.now }
     do throws(WireError) {
       if header.type == .error {
         let error = try ErrorMessage(body: body)
-        if header.stream == 0 { refusal = error } else { task(header.stream)?.handle(error) }
+        guard header.stream == 0 else {
+          task(header.stream)?.handle(error)
+          return
+        }
+        // The server sends nothing more.
+        refusal = error
+        link?.close()
       } else if !isReady {
         guard header.type == .hello else { throw .badValue(type: header.type.rawValue) }
         try handleHello(Hello(body: body))
@@ -381,18 +446,26 @@ package final class ClientRun: LinkOwner {
 
   private func handleHello(_ hello: Hello) throws(WireError) {
     guard hello.version == Hello.currentVersion, hello.algorithms == [DigestAlgorithm.xxh3.rawValue] else {
-      refusal = ErrorMessage(.version, "the server speaks another version of the protocol")
+      refusal = ErrorMessage(.version)
       link?.close()
       return
     }
     isReady = true
+    hasBeenReady = true
+    // Three pings in the time after which the server takes us for gone.
+    let idle = UInt64(hello.idleSeconds) * 1000
+    pingMilliseconds = idle > 0 ? min(idle / 3, Self.pingMillisecondsMax) : Self.pingMillisecondsMax
     streamsMax = min(Int(hello.streamsMax), Limits.streamsPerConnectionMax)
     goOn()
   }
 
-  private func task(_ stream: UInt64) -> (any ClientTask)? { active.first { $0.stream == stream } }
+  /// Tasks that have not sent anything yet have stream 0, and expect nothing.
+  private func task(_ stream: UInt64) -> (any ClientTask)? {
+    stream == 0 ? nil : active.first { $0.stream == stream }
+  }
 
   package func linkDidBeginData(_ prefix: DataPrefix) {
+    answeredAt = loop.now
     guard let task = task(prefix.stream), task.handleData(prefix) else {
       dataTarget = nil
       return
@@ -401,6 +474,7 @@ package final class ClientRun: LinkOwner {
   }
 
   package func linkDidReceiveData(_ slice: Slice, isLast: Bool) {
+    answeredAt = loop.now
     guard let target = dataTarget else { return pool.unpin(slice.buffer) }
     addBacklog(slice.cost)
     if isLast { dataTarget = nil }
@@ -431,9 +505,20 @@ package final class ClientRun: LinkOwner {
   private func reason(for end: LinkEnd) -> ClientError {
     if let refusal {
       self.refusal = nil
-      var text = refusal.text
-      if text.isEmpty { text = [UInt8](refusal.code.sentence) }
-      return ClientError(refusal.code, path: refusal.path, text: text, isResumable: refusal.code != .version)
+      var error = ClientError(refusal, path: refusal.path)
+      error.isResumable = refusal.code != .version
+      if refusal.code == .version {
+        error.text = [UInt8]("the server speaks another version of the protocol; ")
+        error.text.append("update the older of the two programs")
+      }
+      return error
+    }
+    if case .malformed(.badMagic) = end, !hasBeenReady {
+      var text = host
+      text.append(":")
+      text.append(decimal: UInt64(port))
+      text.append(" is no Splice server; check the host and the port in the address")
+      return ClientError(.cannotConnect, path: [], text: text, isResumable: false)
     }
     var text = [UInt8]("the connection broke: ")
     switch end {
@@ -458,10 +543,29 @@ package final class ClientRun: LinkOwner {
     }
     let silence = now.milliseconds(since: heardAt)
     if silence > Self.silenceMilliseconds { return link.close() }
-    if isReady, silence > Self.pingMilliseconds, now.milliseconds(since: lastPing) > Self.pingMilliseconds {
+    if waitsInVain(link, now) { return link.close() }
+    if isReady, silence > pingMilliseconds, now.milliseconds(since: lastPing) > pingMilliseconds {
       lastPing = now
       link.send { FrameHeader(.ping, length: 0, stream: 0).append(to: &$0) }
     }
     link.flush()
+  }
+
+  /// True when the server answers PING and nothing else. Messages for any task count for all: one file may
+  /// have to wait for another.
+  private func waitsInVain(_ link: Link, _ now: Instant) -> Bool {
+    // While our bytes are still to be taken, or theirs are not read, it is the link's turn.
+    if link.outputCount > 0 || backlog >= Limits.connectionBacklogMax { answeredAt = now }
+    var patience: UInt64?
+    for task in active {
+      guard let next = task.patience else { continue }
+      let (sum, overflow) = answerMilliseconds.addingReportingOverflow(next.extraMilliseconds)
+      patience = max(patience ?? 0, overflow ? .max : sum)
+    }
+    guard let patience else {
+      answeredAt = now
+      return false
+    }
+    return now.milliseconds(since: answeredAt) > patience
   }
 }

@@ -17,6 +17,8 @@ package protocol ClientTask: AnyObject {
   /// For the display.
   var done: UInt64 { get }
   var isChecking: Bool { get }
+  /// nil while it is not the server's turn to send a message for this task.
+  var patience: Patience? { get }
 
   /// A connection is ready. Called only when no job is running.
   func start(_ run: ClientRun)

@@ -69,15 +69,20 @@ package final class Connector {
           self.addresses = addresses
           self.tryNext()
         case .failure(let error):
-          var text = [UInt8]("cannot find the host: ")
+          var text = [UInt8]("cannot find the host ")
+          text.append(contentsOf: self.host)
+          text.append(": ")
           error.describe(into: &text)
-          self.fail(text)
+          if error == .noName { text.append("; check the name in the address") }
+          self.fail(text, isResumable: error != .noName)
         }
       }
     } catch {
-      var text = [UInt8]("cannot look up the host: ")
+      var text = [UInt8]("cannot look up the host ")
+      text.append(contentsOf: host)
+      text.append(": ")
       error.describe(into: &text)
-      fail(text)
+      fail(text, isResumable: error != .invalid)
     }
   }
 
@@ -103,7 +108,8 @@ package final class Connector {
         return fail(text)
       }
       let next = addresses.removeFirst()
-      guard let address = SocketAddress(bytes: next.bytes, port: next.port, scope: next.scope) else { continue }
+      guard let address = SocketAddress(bytes: next.bytes, port: next.port, scope: next.scope)
+      else { continue }
       do throws(Errno) {
         socket = try Socket.connect(to: address)
       } catch {
@@ -116,7 +122,11 @@ package final class Connector {
         self.watcher = watcher
         watcher.onEvents = { _ in self.didConnect() }
         watcher.watch(.writable)
-      } catch { continue }
+      } catch {
+        lastError = "cannot watch the socket"
+        dropSocket()
+        continue
+      }
       timer?.start(after: Self.timeoutMilliseconds) {
         self.lastError = "no answer"
         self.dropSocket()
@@ -149,10 +159,11 @@ package final class Connector {
     timer?.stop()
   }
 
-  private func fail(_ text: [UInt8]) {
+  /// - Parameter isResumable: false when another try would find the same.
+  private func fail(_ text: [UInt8], isResumable: Bool = true) {
     timer?.close()
     timer = nil
-    finish(.failure(ClientError(.cannotConnect, path: [], text: text, isResumable: true)))
+    finish(.failure(ClientError(.cannotConnect, path: [], text: text, isResumable: isResumable)))
   }
 
   private func finish(_ result: Result<Socket, ClientError>) {

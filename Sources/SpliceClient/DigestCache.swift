@@ -27,17 +27,6 @@ package final class DigestCache: @unchecked Sendable {
     }
   }
 
-  /// `$XDG_CACHE_HOME/splice`, or `$HOME/.cache/splice`; nil when neither is set.
-  package static func defaultPath() -> [UInt8]? {
-    if let cache = Process.environment("XDG_CACHE_HOME"), cache.first == UInt8(ascii: "/") {
-      return cache + [UInt8]("/splice")
-    }
-    guard let home = Process.environment("HOME"), home.first == UInt8(ascii: "/") else { return nil }
-    return home + [UInt8]("/.cache/splice")
-  }
-
-  package var isKept: Bool { folder != nil }
-
   /// The book of the file that has this key. Blocking.
   package func book(_ key: FileKey, path: [UInt8]) -> DigestBook {
     guard let folder, key.size > BlockGeometry(fileSize: key.size).blockSize else {

@@ -51,7 +51,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private enum State {
     case opening
     case wanted
+    /// Our own job decides what comes next.
     case negotiating
+    /// PROBE was sent: CHAIN answers.
+    case probing
     /// The finished local file is offered as a proof; END or a mismatch answers.
     case comparing(PrefixProof)
     case receiving
@@ -82,18 +85,16 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var afterClose: ((ClientRun) -> Void)?
   private var startedAt: Instant?
   private var checkpointDue: Instant?
-  private var restarts = 0
-  private var rewinds = 0
+  private var persistence = Persistence()
   /// The finished local file is known to differ.
   private var ignoresExisting = false
 
-  private static let restartsMax = 10
-  private static let rewindsMax = 20
   private static let proveBudget: UInt64 = 32 << 20
   private static let checkpointBytes: UInt64 = 64 << 20
   private static let checkpointMilliseconds: UInt64 = 5000
   private static let partSuffix: StaticString = ".splice-part"
   private static let journalSuffix: StaticString = ".splice-journal"
+  private static let newJournalSuffix: StaticString = ".splice-journal.new"
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -102,6 +103,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var directory: (any Directory)?
   private var stage: Stage?
   private var existing: Source?
+  /// Under the name of the unfinished file is something that must not be written.
+  private var stageIsForeign = false
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
@@ -113,6 +116,25 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   package var isBulk: Bool { (item.size ?? .max) > 4 * Limits.blockSize }
+
+  /// Names that this client gives to its own files, beside the targets.
+  static func keepsForItself(_ name: [UInt8]) -> Bool {
+    name.ends(with: partSuffix) || name.ends(with: journalSuffix) || name.ends(with: newJournalSuffix)
+  }
+
+  package var patience: Patience? {
+    switch state {
+    // The server may have to read what it is asked to prove.
+    case .wanted, .probing, .comparing: .forReading(max(result.size, done))
+    case .receiving: isIdle ? .forReading(result.size) : nil
+    case .opening, .negotiating, .ended: nil
+    }
+  }
+
+  /// Everything that came is dealt with.
+  private var isIdle: Bool {
+    request?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
+  }
 
   // MARK: From the run
 
@@ -151,10 +173,15 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       perform(Result { () throws(SequenceError) in try next.handleGive(give) }, next)
     case .chain:
       let chain = try Chain(body: body)
-      guard case .negotiating = state else { return misplaced() }
+      guard case .probing = state else { return misplaced() }
+      // Before the job: another one may not come while it runs.
+      state = .negotiating
       theirs = chain.digests
       submit(.chain(negotiation.probes))
     case .end: handle(try End(body: body))
+    case .ack:
+      // The server reads a long file, and shows that it is still there.
+      _ = try Ack(body: body)
     default: misplaced()
     }
   }
@@ -176,15 +203,13 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       guard receiver.isCommitting else { return restart(damage) }
       pendingCommit = proof
       submitNext()
-    case .opening, .wanted, .negotiating, .ended: misplaced()
+    case .opening, .wanted, .negotiating, .probing, .ended: misplaced()
     }
   }
 
   package func handle(_ error: ErrorMessage) {
     if case .ended = state { return }
-    let text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
-    let failure = ClientError(
-      error.code, path: item.remotePath, text: text, isResumable: error.code.isTransient)
+    let failure = ClientError(error, path: item.remotePath)
     switch (error.code, state) {
     case (.digestMismatch, .comparing):
       ignoresExisting = true
@@ -200,11 +225,13 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func misplaced() {
     end(
       ClientError(
-        .malformed, path: item.remotePath, text: [UInt8]("the server sent a message that does not belong here"),
-        isResumable: true))
+        .malformed, path: item.remotePath,
+        text: [UInt8]("the server sent a message that does not belong here"), isResumable: true))
   }
 
-  private func perform(_ next: Result<DownloadNegotiation.Action, SequenceError>, _ changed: DownloadNegotiation) {
+  private func perform(
+    _ next: Result<DownloadNegotiation.Action, SequenceError>, _ changed: DownloadNegotiation
+  ) {
     negotiation = changed
     guard case .success(let action) = next else { return misplaced() }
     switch action {
@@ -213,7 +240,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .proveExisting:
       isChecking = true
       submit(.proveExisting)
-    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    case .probe(let blockCounts):
+      state = .probing
+      owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
     }
   }
 
@@ -222,6 +251,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     result.resumedFrom = bytes
     if forked { result.salvagedTo = bytes }
     done = bytes
+    persistence.handleResume(at: bytes)
     receiver = TransferReceiver(size: give.size, geometry: BlockGeometry(fileSize: give.size))
     receiver.handleOpened(held: bytes)
     do throws(SequenceError) { try receiver.handleResume(from: bytes) } catch { return misplaced() }
@@ -353,12 +383,21 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func openStage(
     in directory: any Directory, declared: JournalHeader?
   ) throws(StoreError) -> Stage {
-    let stage = try Stage.open(
-      Stage.Location(
-        directory: directory, dataName: companion(Self.partSuffix), journalName: companion(Self.journalSuffix)),
-      declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
-    _ = try stage.takeUpMore(budget: .max)
-    return stage
+    do throws(StoreError) {
+      let stage = try Stage.open(
+        Stage.Location(
+          directory: directory, dataName: companion(Self.partSuffix),
+          journalName: companion(Self.journalSuffix)),
+        declared: declared, path: item.remotePath, boot: owner?.boot ?? .unknown)
+      _ = try stage.takeUpMore(budget: .max)
+      return stage
+    } catch {
+      switch error.cause {
+      case .loop, .tooManyLinks, .notSupported, .isDirectory: stageIsForeign = true
+      default: break
+      }
+      throw error
+    }
   }
 
   /// The target's name with a suffix. Where that would be too long for a file system, the end of the name
@@ -396,7 +435,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
       try stage.forEachBlock { digest in
-        do throws(Errno) { if book.blocks * book.geometry.blockSize < status.size { try book.append(digest) } } catch {}
+        guard book.blocks * book.geometry.blockSize < status.size else { return }
+        do throws(Errno) { try book.append(digest) } catch { /* The next run reads the file instead. */ }
       }
       try stage.removeJournal()
     } catch {
@@ -409,7 +449,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   /// On a thread of the pool, for the queue.
   package func planCommit() throws(StoreError) -> CommitPlan {
     guard let stage, let directory, let committing else { panic("a download is committed when it is whole") }
-    return CommitPlan(stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
+    return CommitPlan(
+      stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
   }
 
   package func commitDidEnd(_ outcome: Result<FileStatus, StoreError>) {
@@ -429,9 +470,16 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func failure(_ error: StoreError) -> ClientError {
-    ClientError(
-      error.code, path: localPath, text: error.sentence,
-      isResumable: error.code == .noSpace || error.code == .locked)
+    if stageIsForeign {
+      let text = [UInt8]("its .splice-part or .splice-journal is a link or no plain file; remove that first")
+      return ClientError(.openFailed, path: localPath, text: text, isResumable: false)
+    }
+    if error.code == .locked {
+      let text = [UInt8]("another run of splice is fetching it")
+      return ClientError(.locked, path: localPath, text: text, isResumable: true)
+    }
+    return ClientError(
+      error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace)
   }
 
   /// On the loop's thread again.
@@ -466,6 +514,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     switch outcome {
     case .opened(let local):
       negotiation = DownloadNegotiation(local)
+      if case .partial(let proof, _) = local { done = proof.bytes }
       stream = owner?.makeStream() ?? 0
       let (want, flags) = negotiation.want(path: item.remotePath)
       owner?.send { want.append(to: &$0, stream: stream, flags: flags) }
@@ -495,7 +544,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       } else if let stage {
         if stage.durable == stage.received { scheduleCheckpoint() }
         done = stage.received
-        owner?.didProgress(self)
+        owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
       }
     case .failed: break
     }
@@ -507,8 +556,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   /// A block arrived damaged: everything from its start on is asked for again.
   private func didFindDamage(_ proof: PrefixProof) {
-    rewinds += 1
-    guard rewinds <= Self.rewindsMax else { return end(damage) }
+    guard persistence.mayRewind(to: proof.bytes) else { return end(damage) }
     dropPieces()
     dropsPieces = true
     pendingCommit = nil
@@ -543,8 +591,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func restart(_ reason: ClientError) {
-    restarts += 1
-    guard restarts <= Self.restartsMax else { return end(reason) }
+    guard persistence.mayRestart() else { return end(reason) }
     cancel()
     close { [self] in $0.restart(self) }
   }

@@ -13,6 +13,18 @@ package enum LocalNames {
     return folder.last == UInt8(ascii: "/") ? folder + name : folder + [UInt8(ascii: "/")] + name
   }
 
+  /// `path` from the root, without empty components and ".". Links and ".." stay as they are.
+  package static func absolute(_ path: [UInt8], from folder: [UInt8]) -> [UInt8] {
+    let whole = path.first == UInt8(ascii: "/") ? path : join(folder, path)
+    var result: [UInt8] = []
+    for component in whole.split(separator: UInt8(ascii: "/")) {
+      if [UInt8](component) == "." { continue }
+      result.append(UInt8(ascii: "/"))
+      result.append(contentsOf: component)
+    }
+    return result
+  }
+
   /// The last component of a local path, whatever slashes follow it. Empty when it has no name of its own:
   /// "/", ".", "..", "photos/." and the like mean what is in a folder, not the folder.
   package static func lastComponent(_ path: [UInt8]) -> [UInt8] {
@@ -22,6 +34,15 @@ package enum LocalNames {
     while start > 0, path[start - 1] != UInt8(ascii: "/") { start -= 1 }
     let name = [UInt8](path[start..<end])
     return name == "." || name == ".." ? [] : name
+  }
+
+  /// The first index at which a name stands that stood before. Empty ones do not count: what is in several
+  /// folders may be meant to come together.
+  package static func firstRepeated(_ names: [[UInt8]]) -> Int? {
+    let sorted = names.indices.filter { !names[$0].isEmpty }.sorted { left, right in
+      names[left] == names[right] ? left < right : names[left].lexicographicallyPrecedes(names[right])
+    }
+    return zip(sorted, sorted.dropFirst()).filter { names[$0] == names[$1] }.map { $1 }.min()
   }
 
   /// The remote path of a local operand of `put`.

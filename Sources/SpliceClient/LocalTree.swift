@@ -34,7 +34,7 @@ package struct LocalItem: Equatable, Sendable {
 /// - Threads: one at a time; every call may block on the disk. Notices come on the caller's thread.
 package final class LocalTree {
   private let operands: [[UInt8]]
-  private let destination: Endpoint
+  let destination: Endpoint
   private let isRecursive: Bool
   private let observer: any ClientObserver
 

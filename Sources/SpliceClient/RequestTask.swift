@@ -24,6 +24,7 @@ package final class RequestTask: ClientTask {
   package private(set) var done: UInt64 = 0
   package var isBulk: Bool { false }
   package var isChecking: Bool { type == .verify }
+  package var patience: Patience? { .forAnAnswer }
   private var attempts = 0
 
   /// - Parameters:
@@ -66,8 +67,7 @@ package final class RequestTask: ClientTask {
   package func handle(_ error: ErrorMessage) {
     // The first try may have removed it before the link broke.
     if type == .remove, attempts > 1, error.code == .notFound { return end(.removed) }
-    let text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
-    let failure = ClientError(error.code, path: path, text: text, isResumable: error.code.isTransient)
+    let failure = ClientError(error, path: path)
     if error.code == .busy || error.code == .shuttingDown {
       owner?.retryLater(self, because: failure)
     } else {

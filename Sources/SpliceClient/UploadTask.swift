@@ -19,15 +19,19 @@ package final class UploadTask: ClientTask, PoolJob {
     package var size: UInt64
     package var isDirectory: Bool
     package var policy: OfferPolicy
+    /// The remote path is the address as it was written, which the user may have meant as a folder.
+    package var isNamedByUser: Bool
 
     package init(
-      localPath: [UInt8], remotePath: [UInt8], size: UInt64, isDirectory: Bool, policy: OfferPolicy
+      localPath: [UInt8], remotePath: [UInt8], size: UInt64, isDirectory: Bool, policy: OfferPolicy,
+      isNamedByUser: Bool = false
     ) {
       self.localPath = localPath
       self.remotePath = remotePath
-      self.size = size
+      self.size = isDirectory ? 0 : size
       self.isDirectory = isDirectory
       self.policy = isDirectory ? .directory : policy
+      self.isNamedByUser = isNamedByUser
     }
   }
 
@@ -63,7 +67,10 @@ package final class UploadTask: ClientTask, PoolJob {
   private enum State {
     case opening
     case offered
+    /// Our own job decides what comes next.
     case negotiating
+    /// PROBE was sent: CHAIN answers.
+    case probing
     case sending(next: UInt64)
     case committing
     case ended
@@ -80,16 +87,14 @@ package final class UploadTask: ClientTask, PoolJob {
   private var request: PoolRequest?
   private var state = State.opening
   private var negotiation: UploadNegotiation?
+  /// The peer's answer to the last PROBE.
+  private var theirs: [Digest] = []
   private var isDetached = false
   /// What to tell the run when the job that is still running is over.
   private var afterJob: (() -> Void)?
   private var startedAt: Instant?
-  /// Attempts that ended because the file changed or a digest did not match, in a row.
-  private var restarts = 0
-  private var rewinds = 0
+  private var persistence = Persistence()
 
-  private static let restartsMax = 10
-  private static let rewindsMax = 20
   /// Bytes digested by one job, so that the display moves.
   private static let proveBudget: UInt64 = 32 << 20
   private static let buffersPerJob = 4
@@ -100,15 +105,20 @@ package final class UploadTask: ClientTask, PoolJob {
   private var source: Source?
   private var buffers: [Buffer] = []
   private let hasher = BlockHasher()
+  /// Where the hasher stands; a multiple of the block size means: at the beginning of a block.
+  private var hashedTo: UInt64 = 0
 
-  /// - Parameter owner: names the machine and user, so that a client that comes back is known.
-  package init(_ item: Item, owner: [UInt8], cache: DigestCache) {
+  /// - Parameters:
+  ///   - owner: names the machine and user, so that a client that comes back is known.
+  ///   - absolutePath: of the local file, which the item may name from the current folder; nil when it does
+  ///     not. Two files of one relative name must not be taken for one another.
+  package init(_ item: Item, owner: [UInt8], absolutePath: [UInt8]? = nil, cache: DigestCache) {
     self.item = item
     self.cache = cache
     result = FileResult(path: item.remotePath)
     result.size = item.size
     var name = owner
-    for part in [item.localPath, item.remotePath] {
+    for part in [absolutePath ?? item.localPath, item.remotePath] {
       name.append(0)
       name.append(contentsOf: part)
     }
@@ -118,6 +128,15 @@ package final class UploadTask: ClientTask, PoolJob {
   }
 
   package var isBulk: Bool { item.size > 4 * Limits.blockSize }
+
+  package var patience: Patience? {
+    switch state {
+    // The server may have to read a file that it never saw before.
+    case .offered, .committing: .forReading(result.size)
+    case .probing: .forAnAnswer
+    case .opening, .negotiating, .sending, .ended: nil
+    }
+  }
 
   // MARK: From the run
 
@@ -130,7 +149,11 @@ package final class UploadTask: ClientTask, PoolJob {
     isDetached = false
     state = .opening
     done = 0
-    if item.isDirectory { offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755) } else { submit(.open) }
+    if item.isDirectory {
+      offer(size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), mode: 0o755)
+    } else {
+      submit(.open)
+    }
   }
 
   package func detach() {
@@ -144,12 +167,14 @@ package final class UploadTask: ClientTask, PoolJob {
     switch header.type {
     case .have:
       let have = try Have(body: body)
-      guard case .offered = state, var negotiation else { return misplaced() }
+      guard case .offered = state, !item.isDirectory, var negotiation else { return misplaced() }
       state = .negotiating
       perform(Result { () throws(SequenceError) in try negotiation.handleHave(have) }, negotiation)
     case .chain:
       let chain = try Chain(body: body)
-      guard case .negotiating = state, let negotiation else { return misplaced() }
+      guard case .probing = state, let negotiation else { return misplaced() }
+      // Before the job: another one may not come while it runs.
+      state = .negotiating
       theirs = chain.digests
       submit(.chain(negotiation.probes))
     case .ack: handle(try Ack(body: body), isRewind: header.flags.contains(.rewind))
@@ -158,25 +183,32 @@ package final class UploadTask: ClientTask, PoolJob {
     }
   }
 
-  private var theirs: [Digest] = []
-
   private func handle(_ ack: Ack, isRewind: Bool) {
-    guard ack.received <= result.size else { return misplaced() }
-    done = ack.received
-    owner?.didProgress(self)
-    guard isRewind else { return }
-    rewinds += 1
-    guard rewinds <= Self.rewindsMax else {
-      return end(.uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty", resumable: true)
-    }
+    let sent: UInt64
     switch state {
-    case .sending, .committing: state = .sending(next: ack.received)
-    case .opening, .offered, .negotiating, .ended: misplaced()
+    case .sending(let next): sent = next
+    case .committing: sent = result.size
+    // The server reads a long file, and shows that it is still there.
+    case .offered where !isRewind, .probing where !isRewind, .negotiating where !isRewind: return
+    case .opening, .offered, .probing, .negotiating, .ended: return misplaced()
     }
+    guard ack.received <= sent else { return misplaced() }
+    done = ack.received
+    owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
+    guard isRewind else { return }
+    guard persistence.mayRewind(to: done) else {
+      return end(
+        .uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty",
+        resumable: true)
+    }
+    state = .sending(next: done)
   }
 
   private func handle(_ receipt: Committed) {
-    if item.isDirectory { return succeed(.done) }
+    if item.isDirectory, case .offered = state {
+      result.isDurable = true
+      return succeed(.done)
+    }
     guard case .committing = state, let source, receipt.proof == source.book.chain.digest,
       receipt.size == source.size
     else { return misplaced() }
@@ -187,9 +219,13 @@ package final class UploadTask: ClientTask, PoolJob {
 
   package func handle(_ error: ErrorMessage) {
     if case .ended = state { return }
-    let failure = ClientError(
-      error.code, path: item.remotePath, text: describe(error), isResumable: error.code.isTransient)
+    var failure = ClientError(error, path: item.remotePath)
+    explain(&failure, error)
     switch error.code {
+    case .exists where item.policy == .ifAbsent:
+      // Somebody else was faster: it is there, as was asked for.
+      done = result.size
+      succeed(.alreadyThere)
     case .digestMismatch, .changed: restart(failure)
     case .locked, .busy, .shuttingDown, .timeout: retryLater(failure)
     case .superseded:
@@ -199,16 +235,17 @@ package final class UploadTask: ClientTask, PoolJob {
     }
   }
 
-  private func describe(_ error: ErrorMessage) -> [UInt8] {
-    var text = error.text.isEmpty ? [UInt8](error.code.sentence) : error.text
+  private func explain(_ failure: inout ClientError, _ error: ErrorMessage) {
     if error.code == .locked {
-      text.append(": it has sent ")
-      text.append(decimal: error.holderReceived)
-      text.append(" bytes and was silent for ")
-      text.append(decimal: error.holderQuietMilliseconds)
-      text.append(" ms")
+      failure.text.append(": it has sent ")
+      failure.text.append(decimal: error.holderReceived)
+      failure.text.append(" bytes and was silent for ")
+      failure.text.append(decimal: error.holderQuietMilliseconds)
+      failure.text.append(" ms")
     }
-    return text
+    if error.code == .isDirectory, item.isNamedByUser {
+      failure.text.append("; to put the file into it, end the address with '/'")
+    }
   }
 
   private func misplaced() {
@@ -222,22 +259,27 @@ package final class UploadTask: ClientTask, PoolJob {
     stream = owner.makeStream()
     negotiation = UploadNegotiation(size: size, policy: item.policy)
     let offer = Offer(
-      policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID, fence: owner.makeFence(),
-      path: item.remotePath)
+      policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID,
+      fence: owner.makeFence(), path: item.remotePath)
     owner.send { offer.append(to: &$0, stream: stream) }
     state = .offered
   }
 
-  private func perform(_ next: Result<UploadNegotiation.Action, SequenceError>, _ changed: UploadNegotiation) {
+  private func perform(
+    _ next: Result<UploadNegotiation.Action, SequenceError>, _ changed: UploadNegotiation
+  ) {
     negotiation = changed
     guard case .success(let action) = next else { return misplaced() }
     switch action {
     case .proveSource(let bytes):
       isChecking = true
       submit(.prove(bytes: bytes))
-    case .probe(let blockCounts): owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
+    case .probe(let blockCounts):
+      state = .probing
+      owner?.send { Probe(blockCounts: blockCounts).append(to: &$0, stream: stream) }
     case .resume(let bytes, let forked):
       result.resumedFrom = bytes
+      persistence.handleResume(at: bytes)
       if forked { result.salvagedTo = bytes }
       done = bytes
       submit(.prime(bytes: bytes))
@@ -364,7 +406,9 @@ package final class UploadTask: ClientTask, PoolJob {
         if offset + UInt64(room.count) == blockEnd {
           digest = hasher.digest()
           hasher.reset()
-          guard try record(hasherDigest: digest, block: offset / geometry.blockSize, in: source) else { return .changed }
+          guard try record(hasherDigest: digest, block: offset / geometry.blockSize, in: source) else {
+            return .changed
+          }
         }
         pieces.append(ReadPiece(buffer: buffer, count: room.count, offset: offset, blockDigest: digest))
         offset += UInt64(room.count)
@@ -376,9 +420,6 @@ package final class UploadTask: ClientTask, PoolJob {
     if offset == source.size, try source.hasChanged() { return .changed }
     return .read(pieces)
   }
-
-  /// Where the hasher stands; a multiple of the block size means: at the beginning of a block.
-  private var hashedTo: UInt64 = 0
 
   /// Notes a block's digest, or compares it with what an earlier try noted. Returns false when the file
   /// holds something else now, although its times and size say that it is the same.
@@ -415,13 +456,16 @@ package final class UploadTask: ClientTask, PoolJob {
       perform(Result { () throws(SequenceError) in try negotiation.handleOwnProof(proof) }, negotiation)
     case .chain(let ours):
       guard var negotiation else { return }
-      perform(Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }, negotiation)
+      let next = Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }
+      perform(next, negotiation)
     case .primed(let proof):
       hashedTo = .max
       state = .sending(next: proof.bytes)
       owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
     case .read(let pieces): queue(pieces)
-    case .changed: restart(ClientError(.changed, path: item.localPath, text: [UInt8]("the file keeps changing while it is read"), isResumable: true))
+    case .changed:
+      let text = [UInt8]("the file keeps changing while it is read")
+      restart(ClientError(.changed, path: item.localPath, text: text, isResumable: true))
     case .failed(let error):
       end(ClientError(error.code, path: item.localPath, text: error.sentence, isResumable: false))
     }
@@ -453,8 +497,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   /// Offers the file anew, after what the server holds of it was let go.
   private func restart(_ reason: ClientError) {
-    restarts += 1
-    guard restarts <= Self.restartsMax else { return end(reason) }
+    guard persistence.mayRestart() else { return end(reason) }
     cancel()
     whenIdle { $0.restart(self) }
   }

@@ -28,12 +28,11 @@ package struct ForkSearch: Equatable {
 
   /// - Parameters:
   ///   - theirs: for the current `probes`, in order; may be shorter when the peer holds less.
-  ///   - ours: for the same.
+  ///   - ours: for the same; a prefix that an end cannot name counts as one that differs.
   package mutating func handle(theirs: [Digest], ours: [Digest]) {
     let asked = probes
-    require(ours.count == asked.count, "our side has a digest for each probe")
     for (index, blocks) in asked.enumerated() {
-      if index < theirs.count, theirs[index] == ours[index] {
+      if index < min(theirs.count, ours.count), theirs[index] == ours[index] {
         common = blocks
       } else {
         different = blocks

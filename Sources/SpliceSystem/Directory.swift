@@ -4,7 +4,7 @@
 package enum OpenMode: Sendable {
   /// An existing file, for reading.
   case read
-  /// An existing file, for reading and writing.
+  /// An existing file, for reading and writing; a symbolic link as the last component is refused (`.loop`).
   case readWrite
   /// For reading and writing, made when missing; a symbolic link as the last component is refused (`.loop`).
   case create

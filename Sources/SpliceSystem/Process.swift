@@ -25,6 +25,13 @@ package enum Process {
   /// The user whose rights files are opened with. The corresponding C function is `geteuid(2)`.
   package static var userID: UInt32 { csplice_user_id() }
 
+  /// Where relative paths begin; empty when that folder is gone. The C function is `getcwd(3)`.
+  package static func currentFolder() -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+      count = max(0, Int(csplice_current_folder(buffer.baseAddress, buffer.count)))
+    }
+  }
+
   /// The corresponding C function is `getpid(2)`.
   package static var id: UInt32 { csplice_process_id() }
 

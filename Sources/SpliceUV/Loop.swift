@@ -30,7 +30,7 @@ package final class Loop {
 
   deinit { require(isClosed, "a loop was dropped before it was closed") }
 
-  /// Runs until `stop`, or until no handle is active and no request in flight.
+  /// Runs until no handle is active and no request in flight.
   ///
   /// - Returns: whether there is still something to run for.
   /// The corresponding C function is `uv_run` with `UV_RUN_DEFAULT`.
@@ -50,22 +50,10 @@ package final class Loop {
     return uv_run(pointer, mode) != 0
   }
 
-  /// Makes `run` return after the present round of callbacks. The corresponding C function is `uv_stop`.
-  package func stop() {
-    require(!isClosed, "a closed loop was stopped")
-    uv_stop(pointer)
-  }
-
   /// The time at which the present round of callbacks began. The corresponding C function is `uv_now`.
   package var now: Instant {
     require(!isClosed, "a closed loop was asked for the time")
     return Instant(milliseconds: uv_now(pointer))
-  }
-
-  /// Reads the clock again, after a callback that took long. The C function is `uv_update_time`.
-  package func updateTime() {
-    require(!isClosed, "a closed loop was asked for the time")
-    uv_update_time(pointer)
   }
 
   /// Frees the loop. Every handle must have been reported closed and every request finished.

@@ -34,7 +34,9 @@ package enum ErrorCode: UInt16, Sendable, CaseIterable {
   /// True when the same request may succeed later without anybody changing it.
   package var isTransient: Bool {
     switch self {
-    case .timeout, .cannotConnect, .locked, .busy, .shuttingDown, .changed, .malformed, .noSpace: true
+    case .timeout, .cannotConnect, .locked, .busy, .shuttingDown, .changed, .malformed, .noSpace,
+      .kicked:
+      true
     default: false
     }
   }

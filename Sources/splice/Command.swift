@@ -209,6 +209,9 @@ extension PutCommand {
     if operands.count > 1, !destination.isFolder {
       throw options.usage(last, "several FILEs need a folder: end the address with '/'")
     }
+    if let operand = LocalNames.firstRepeated(operands.map(LocalNames.lastComponent)) {
+      throw options.usage(operands[operand], "has the name of another FILE, and both would go to one place")
+    }
     isRecursive = options.has(.recursive)
     if options.has(.ifAbsent) { existing = .keep }
     if options.has(.create) {
@@ -238,6 +241,9 @@ extension GetCommand {
     self.local = local
     if sources.count > 1, let local, !LocalNames.isFolder(local) {
       throw options.usage(local, "several addresses need a folder: make it first or write '/' at its end")
+    }
+    if let source = LocalNames.firstRepeated(sources.map { $0.path.name }) {
+      throw options.usage(operands[source], "has the name of another PATH, and both would go to one file")
     }
     isRecursive = options.has(.recursive)
     retrySeconds = options.retrySeconds

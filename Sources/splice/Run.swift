@@ -19,8 +19,8 @@ func runProgram(_ arguments: [[UInt8]]) -> ExitStatus {
     return .usage
   }
   return switch command {
-  case .help(let name): printText(name?.help ?? generalHelp)
-  case .version: printText(versionText)
+  case .help(let name): printText([UInt8](name?.help ?? generalHelp))
+  case .version: printText([UInt8]("splice ") + [UInt8](programVersion) + [UInt8]("\n"))
   case .put(let command): runPut(command)
   case .get(let command): runGet(command)
   case .list(let command): runList(command)
@@ -35,9 +35,9 @@ func runProgram(_ arguments: [[UInt8]]) -> ExitStatus {
   }
 }
 
-private func printText(_ text: StaticString) -> ExitStatus {
+private func printText(_ text: [UInt8]) -> ExitStatus {
   let output = ResultOutput()
-  output.write([UInt8](text))
+  output.write(text)
   return output.hasFailed ? .failed : .done
 }
 
@@ -79,16 +79,18 @@ func runGet(_ command: GetCommand) -> ExitStatus {
   let reporter = RunReporter(command.report, direction: .receiving)
   let isFolder = command.local.map(LocalNames.isFolder) ?? false
   let source = DownloadSource(
-    isRecursive: command.isRecursive, DigestCache(path: CacheChoice.standard.folder))
+    isRecursive: command.isRecursive, DigestCache(path: CacheChoice.standard.folder), observer: reporter)
   for remote in command.sources {
-    source.add(remote.path, localPath: LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder))
+    let localPath = LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder)
+    source.add(remote.path, localPath: localPath)
   }
   return run(command.sources[0].server, retrySeconds: command.retrySeconds, source, reporter)
 }
 
 /// Asks one question about each target and prints the answers in order as they come.
 private func ask(
-  _ type: FrameType, _ targets: [Endpoint], _ show: @escaping (RequestTask.Answer, Endpoint, RunReporter) -> Void
+  _ type: FrameType, _ targets: [Endpoint],
+  _ show: @escaping (RequestTask.Answer, Endpoint, RunReporter) -> Void
 ) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
   var tasks: [any ClientTask] = []
@@ -109,7 +111,10 @@ func runList(_ command: ListCommand) -> ExitStatus {
   let status = ask(.list, [command.folder]) { answer, _, _ in
     guard case .listing(let entries) = answer else { return }
     for entry in entries.sorted(by: ListEntry.isOrdered) {
-      output.write(command.format == .json ? entry.jsonLine : command.isLong ? entry.longLine(nameStyle) : entry.shortLine(nameStyle))
+      switch command.format {
+      case .json: output.write(entry.jsonLine)
+      case .text: output.write(command.isLong ? entry.longLine(nameStyle) : entry.shortLine(nameStyle))
+      }
     }
   }
   return output.hasFailed ? .failed : status
@@ -121,7 +126,8 @@ func runStat(_ command: StatCommand) -> ExitStatus {
     guard case .information(let information) = answer else { return }
     let path = target.path.bytes
     output.write(
-      command.format == .json ? information.jsonLine(path: path) : information.textLines(path: path, nameStyle))
+      command.format == .json
+        ? information.jsonLine(path: path) : information.textLines(path: path, nameStyle))
   }
   return output.hasFailed ? .failed : status
 }
@@ -145,7 +151,7 @@ func runVerify(_ command: VerifyCommand) -> ExitStatus {
 
 func runRemove(_ command: RemoveCommand) -> ExitStatus {
   let reporter = RunReporter(ReportOptions(format: .text, isQuiet: true), direction: .receiving)
-  let source = RemoveSource(isRecursive: command.isRecursive, reporter)
+  let source = RemoveSource(isRecursive: command.isRecursive)
   for target in command.targets { source.add(target.path.bytes) }
   return run(command.targets[0].server, retrySeconds: 0, source, reporter)
 }

@@ -189,5 +189,3 @@ let generalHelp: StaticString = """
   130 interrupted.
 
   """
-
-let versionText: StaticString = "splice 0.1.0\n"

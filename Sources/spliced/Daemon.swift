@@ -14,8 +14,8 @@ enum Daemon {
     do throws(UsageError) {
       switch try Options.parse(arguments) {
       case .serve(let parsed): options = parsed
-      case .help: return say(Options.help)
-      case .version: return say("spliced 0.1.0\n")
+      case .help: return say([UInt8](Options.help))
+      case .version: return say([UInt8]("spliced ") + [UInt8](programVersion) + [UInt8]("\n"))
       }
     } catch {
       complain(error.text)
@@ -160,9 +160,9 @@ enum Daemon {
     }
   }
 
-  private static func say(_ text: StaticString) -> Int32 {
+  private static func say(_ text: [UInt8]) -> Int32 {
     do throws(Errno) {
-      try StandardOutput.write([UInt8](text))
+      try StandardOutput.write(text)
       return 0
     } catch { return 1 }
   }

@@ -138,4 +138,65 @@ import Testing
       #expect(!process.standardError.isEmpty, trial.note())
     }
   }
+
+  /// A reason is said once, in the code's words or the kernel's.
+  @Test func reasonsAreNotDoubled() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let run = try trial.client().run(["get", daemon.url("missing")])
+      #expect(run.error == "splice: missing: no such file\n", trial.note(run))
+    }
+  }
+
+  /// A file for a name that is a folder on the server: the error says how the folder is meant.
+  @Test func folderInPlaceOfANameGivesAHint() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      try Files.makeFolder(daemon.root / "backup")
+      let run = try trial.client().run(["put", trial.sample(1000), daemon.url("backup")])
+      #expect(run.status == 1, trial.note(run))
+      #expect(run.errorLines.count == 1 && run.error.contains("end the address with '/'"), trial.note(run))
+      // Below a folder it is no question of how the address was written.
+      let tree = try trial.newFolder("tree")
+      try Files.write([1], to: tree / "backup")
+      let other = try trial.client().run(["put", "-r", tree + "/.", daemon.url()])
+      #expect(other.status == 1 && !other.error.contains("end the address"), trial.note(other))
+    }
+  }
+
+  /// An empty folder is as durable as a file, and has no bytes.
+  @Test func emptyFolderHasAResult() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let tree = try trial.newFolder("tree")
+      try Files.makeFolder(tree / "empty")
+      let client = try trial.client()
+      let run = try client.transfer("put", ["-r", tree, daemon.url("copy")])
+      #expect(run.status == 0, trial.note(run))
+      #expect(try run.receipt().size == 0, trial.note(run))
+      #expect(run.outputText.contains("\"durable\":true"), trial.note(run))
+      let again = try client.run(["put", "-r", tree, daemon.url("other")])
+      #expect(again.status == 0 && !again.outputText.contains("not yet"), trial.note(again))
+    }
+  }
+
+  /// Somebody planted a link under the name of the unfinished file: what it leads to is not touched.
+  @Test func downloadIsNotWrittenThroughALink() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      try Files.writeRandom(2 * blockSize, to: daemon.root / "x", using: &trial.random)
+      let victim = try trial.sample(100, "victim")
+      let before = try Files.read(victim)
+      for suffix in [".splice-part", ".splice-journal"] as [RawString] {
+        let client = try trial.client()
+        if suffix == ".splice-journal" { try Files.write([1], to: client.folder / "x.splice-part") }
+        try Files.makeLink(client.folder / "x" + suffix, to: victim)
+        let run = try client.transfer("get", [daemon.url("x")])
+        #expect(run.status == 1, trial.note(run))
+        #expect(run.errorLines.count == 1 && run.error.contains("remove that first"), trial.note(run))
+        #expect(Files.exists(client.folder / "x" + suffix), trial.note(run))
+        #expect(try Files.read(victim) == before, trial.note(run))
+      }
+    }
+  }
 }

@@ -94,4 +94,73 @@ import Testing
       #expect(Files.tree(daemon.root).isEmpty, trial.note(run))
     }
   }
+
+  /// `rm -r` takes links away themselves, on the command line and below it, and never what they lead to.
+  @Test func removalDoesNotFollowLinks() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let client = try trial.client()
+      for folder in ["precious", "tree", "tree/sub"] as [RawString] { try Files.makeFolder(daemon.root / folder) }
+      for file in ["precious/file", "tree/file", "tree/sub/file"] as [RawString] {
+        try Files.write([1], to: daemon.root / file)
+      }
+      try Files.makeLink(daemon.root / "link", to: "precious")
+      try Files.makeLink(daemon.root / "tree/link", to: "../precious")
+      try Files.makeLink(daemon.root / "tree/sub/file link", to: "../../precious/file")
+
+      let link = try client.run(["rm", "-r", daemon.url("link")])
+      #expect(link.status == 0, trial.note(link))
+      #expect(!Files.exists(daemon.root / "link"), trial.note(link))
+      let tree = try client.run(["rm", "-r", daemon.url("tree")])
+      #expect(tree.status == 0, trial.note(tree))
+      #expect(Files.tree(daemon.root) == ["precious/", "precious/file"], trial.note(tree))
+    }
+  }
+
+  /// `get -r` fetches what links lead to inside the root, goes round in no circle, and says what it passes over.
+  @Test func linksInsideTheRootAreFetched() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      for folder in ["elsewhere", "tree", "tree/sub"] as [RawString] { try Files.makeFolder(daemon.root / folder) }
+      try Files.write([1, 2, 3], to: daemon.root / "elsewhere/file")
+      try Files.write([4], to: daemon.root / "tree/own")
+      try Files.makeLink(daemon.root / "tree/file link", to: "../elsewhere/file")
+      try Files.makeLink(daemon.root / "tree/folder link", to: "../elsewhere")
+      try Files.makeLink(daemon.root / "tree/sub/up", to: "../../tree")
+      try Files.makeLink(daemon.root / "elsewhere/back", to: "../tree/sub")
+      try Files.makeLink(daemon.root / "tree/nowhere", to: "../missing")
+      let client = try trial.client()
+      let run = try client.run(["get", "-r", daemon.url("tree"), "copy"])
+      #expect(run.status == 0, trial.note(run))
+      #expect(try Files.read(client.folder / "copy/file link") == [1, 2, 3], trial.note(run))
+      #expect(try Files.read(client.folder / "copy/folder link/file") == [1, 2, 3], trial.note(run))
+      #expect(try Files.read(client.folder / "copy/own") == [4], trial.note(run))
+      #expect(!Files.exists(client.folder / "copy/sub/up"), trial.note(run))
+      #expect(!Files.exists(client.folder / "copy/folder link/back/up"), trial.note(run))
+      for name in ["tree/nowhere", "tree/sub/up", "tree/folder link/back/up"] {
+        #expect(run.errorLines.contains { $0.contains(name + ": passed over") }, trial.note(run))
+      }
+    }
+  }
+
+  /// What the client calls its own unfinished files is not fetched below such a name; the rest is.
+  @Test func namesOfUnfinishedFilesAreNotFetched() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let names: [RawString] = ["a", "a.splice-part", "a.splice-journal", "a.splice-journal.new"]
+      try Files.makeFolder(daemon.root / "tree")
+      for name in names { try Files.writeRandom(300_000, to: daemon.root / "tree" / name, using: &trial.random) }
+      let client = try trial.client()
+      let run = try client.run(["get", "-r", daemon.url("tree"), "copy"])
+      #expect(run.status == 1, trial.note(run))
+      #expect(Files.tree(client.folder / "copy") == ["a"], trial.note(run))
+      #expect(try Files.difference(daemon.root / "tree/a", client.folder / "copy/a") == nil, trial.note(run))
+      for name in names.dropFirst() {
+        #expect(run.errorLines.contains { $0.contains("tree/\(name): ") }, trial.note(run))
+      }
+      let named = try client.run(["get", daemon.url("tree/a.splice-part"), "other"])
+      #expect(named.status == 0, trial.note(named))
+      #expect(try Files.difference(daemon.root / "tree/a.splice-part", client.folder / "other") == nil, trial.note(named))
+    }
+  }
 }

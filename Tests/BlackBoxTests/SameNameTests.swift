@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One name, two uploads: a stranger waits, the same client takes over from its dead self.
 
+import Glibc
 import Testing
 
 @Suite struct SameNameTests {
@@ -67,6 +68,84 @@ import Testing
       let again = try transfer.client.transfer("put", [transfer.source, transfer.daemon.url("file.bin")])
       #expect(again.status == 0, trial.note(again))
       try transfer.expectArrived(again)
+    }
+  }
+
+  /// Two files that are called the same from where their users stand are two files: neither upload takes the
+  /// other for its dead self.
+  @Test func sameRelativeNameIsNotTheSameFile() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let proxy = try trial.proxy(to: daemon)
+      let first = try trial.client()
+      let second = Client(home: first.home, folder: try trial.newFolder("local"))
+      for client in [first, second] {
+        try Files.writeRandom(Self.size, to: client.folder / "file.bin", using: &trial.random)
+      }
+      proxy.strike(.hold, after: 5 * blockSize, .toServer)
+      let holder = try first.startTransfer("put", ["file.bin", proxy.url()])
+      #expect(proxy.isHeld(before: holder), trial.note())
+      let refused = try second.transfer("put", ["file.bin", daemon.url()])
+      #expect(refused.status == 75, trial.note(refused))
+      #expect(refused.error.contains("another client"), trial.note(refused))
+      proxy.release()
+      let run = try ClientRun(holder)
+      #expect(run.status == 0, trial.note(run))
+      #expect(try Files.difference(first.folder / "file.bin", daemon.root / "file.bin") == nil, trial.note(run))
+    }
+  }
+
+  /// Ctrl-C ends a client at once that waits for another to finish; what it said names the file.
+  @Test func waitingForTheNameEndsWithControlC() throws {
+    try withTrial { trial in
+      let transfer = try Transfer(trial, .put, size: Self.size)
+      transfer.proxy.strike(.hold, after: 5 * blockSize, .toServer)
+      let holder = try transfer.start()
+      #expect(transfer.proxy.isHeld(before: holder), trial.note())
+      let other = try trial.sample(Self.size, "other")
+      let waiting = try trial.client().startTransfer("put", retryFor: 600, [other, transfer.daemon.url("file.bin")])
+      #expect(eventually(within: 20) { waiting.standardError.contains("trying again") }, trial.note())
+      waiting.send(SIGINT)
+      // The pause that has just begun lasts two seconds or more, as the server advises.
+      let ending = try waiting.wait(seconds: 1.5)
+      #expect(ending == .exited(130), trial.note(waiting.standardError))
+      #expect(waiting.standardError.contains("file.bin: another client"), trial.note(waiting.standardError))
+      transfer.proxy.release()
+      let run = try ClientRun(holder)
+      try transfer.expectArrived(run)
+    }
+  }
+
+  /// A second download of one file to one place leaves the first alone.
+  @Test func secondDownloadLeavesTheFirstAlone() throws {
+    try withTrial { trial in
+      let transfer = try Transfer(trial, .get, size: Self.size)
+      transfer.proxy.strike(.hold, after: 8 * blockSize, .toClient)
+      let first = try transfer.start()
+      #expect(transfer.proxy.isHeld(before: first), trial.note())
+      let second = try transfer.client.transfer("get", [transfer.daemon.url("file.bin"), transfer.target])
+      #expect(second.status == 75, trial.note(second))
+      #expect(second.errorLines.count == 1 && second.error.contains("another run of splice"), trial.note(second))
+      transfer.proxy.release()
+      let run = try ClientRun(first)
+      #expect(run.status == 0, trial.note(run))
+      try transfer.expectArrived(run)
+    }
+  }
+
+  /// The file came to the server while `put --if-absent` was sending it: it is there, as was asked for.
+  @Test func lostRaceOfIfAbsentIsASuccess() throws {
+    try withTrial { trial in
+      let transfer = try Transfer(trial, .put, size: Self.size)
+      transfer.proxy.strike(.hold, after: 5 * blockSize, .toServer)
+      let put = try transfer.client.startTransfer("put", ["--if-absent", transfer.source, transfer.proxy.url("file.bin")])
+      #expect(transfer.proxy.isHeld(before: put), trial.note())
+      try Files.write([1, 2, 3], to: transfer.target)
+      transfer.proxy.release()
+      let run = try ClientRun(put)
+      #expect(run.status == 0, trial.note(run))
+      #expect(run.outputText.contains("already there"), trial.note(run))
+      #expect(try Files.read(transfer.target) == [1, 2, 3], trial.note(run))
     }
   }
 }

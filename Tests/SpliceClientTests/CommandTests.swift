@@ -73,6 +73,8 @@ import Testing
     ("put splice://h/", "splice://h/", "no FILE"),
     ("put a b splice://h/x", "splice://h/x", "end the address with '/'"),
     ("put splice://h/a splice://h/b", "splice://h/a", "local files"),
+    ("put p/a b q/a/ splice://h/x/", "q/a/", "name of another FILE"),
+    ("get splice://h/p/a splice://h/b splice://h/q/a", "splice://h/q/a", "name of another PATH"),
     ("put a splice://h/../b", "splice://h/../b", "'..'"),
     ("put --if-absent --create a splice://h/", "", "exclude"),
     ("put --cache c --no-cache a splice://h/", "", "exclude"),

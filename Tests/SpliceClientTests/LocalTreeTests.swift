@@ -196,4 +196,20 @@ final class ScratchFolder {
     #expect(!isFolder("new"))
     #expect(!isFolder("a"))
   }
+
+  @Test(arguments: [
+    ("a", "/home/x", "/home/x/a"), ("./a//b/.", "/", "/a/b"), ("/a/./b", "/home", "/a/b"),
+    ("../a", "/home/x", "/home/x/../a"), ("", "/home", "/home"), ("a", "", "/a"),
+  ])
+  func absolutePathsBeginAtTheRoot(path: String, folder: String, expected: String) {
+    let absolute = LocalNames.absolute(Array(path.utf8), from: Array(folder.utf8))
+    #expect(String(decoding: absolute, as: UTF8.self) == expected)
+  }
+
+  @Test(arguments: [
+    ([], nil), (["a"], nil), (["a", "b"], nil), (["a", "b", "a"], 2), (["", ""], nil), (["b", "a", "a", "b"], 2),
+  ] as [([String], Int?)])
+  func repeatedNamesAreFound(names: [String], index: Int?) {
+    #expect(LocalNames.firstRepeated(names.map { Array($0.utf8) }) == index)
+  }
 }

@@ -88,4 +88,15 @@ import Testing
       #expect(rounds <= 4 && search.isDone && search.common <= 1 << 20)
     }
   }
+
+  /// A journal may be gone by the time its digests are asked for.
+  @Test("A prefix that one end cannot name is not common")
+  func missingDigests() {
+    for (theirs, ours) in [(0, 3), (3, 0), (2, 3), (3, 2), (1, 1)] {
+      var search = ForkSearch(blocks: 3)
+      let digests = search.probes.map { Digest(high: $0, low: 0) }
+      search.handle(theirs: Array(digests.prefix(theirs)), ours: Array(digests.prefix(ours)))
+      #expect(search.common == UInt64(min(theirs, ours)))
+    }
+  }
 }

@@ -164,10 +164,12 @@ private let block = Int(Limits.blockSize)
   }
 
   @Test func resumeRefusesAnotherPrefix() throws {
-    let first = try open()
-    try bench.fill(first, content, to: 2 * block)
-    #expect(throws: StoreError(.digestMismatch)) {
-      try first.resume(at: bench.proof(pattern(content.count, seed: 9), block))
+    do {
+      let first = try open()
+      try bench.fill(first, content, to: 2 * block)
+      #expect(throws: StoreError(.digestMismatch)) {
+        try first.resume(at: bench.proof(pattern(content.count, seed: 9), block))
+      }
     }
     #expect(try open().received == UInt64(2 * block))
   }
@@ -262,10 +264,75 @@ private let block = Int(Limits.blockSize)
     #expect(bench.trace.events == ["sync a", "write a.journal", "sync a.journal"])
   }
 
-  @Test func twoStagesOfOneFileExcludeEachOther() throws {
+  /// The second one must not even look: it would cut the journal of the first to what it believes.
+  @Test func stageThatIsBeingWrittenIsLeftAlone() throws {
     let first = try open()
-    try bench.fill(first, content, to: block)
+    try bench.fill(first, content, to: 2 * block)
+    let journal = try bench.contents("a.journal")
+    bench.reboot()
+    #expect(throws: StoreError(.locked)) { try open() }
+    #expect(try bench.contents("a.journal") == journal)
+    try bench.append(first, content)
+    try first.close()
+    #expect(try open().received == UInt64(content.count))
+  }
+
+  @Test func stageThatSomebodyElseBeganIsNotTakenOver() throws {
+    let first = try open()
     let second = try open()
-    #expect(throws: StoreError(.locked)) { try second.resume(at: second.proof) }
+    try bench.fill(second, content, to: block)
+    #expect(throws: StoreError(.locked)) { try first.resume(at: first.proof) }
+    #expect(try bench.contents("a").count == block)
+  }
+
+  /// Another program gave the stage's name to its own file: that one must not become ours.
+  @Test(arguments: [true, false])
+  func installRefusesAnotherFile(isThere: Bool) throws {
+    let stage = try open()
+    try bench.fill(stage, content)
+    try bench.directory.remove(bytes("a"))
+    if isThere { bench.folder.makeFile("a", "other") }
+    let results = CommitGroup.commit([
+      CommitPlan(
+        stage: stage, claim: bench.proof(content), directory: bench.directory, name: bytes("done"),
+        isReplacing: true)
+    ])
+    #expect(results.map { (try? $0.get()) == nil } == [true])
+    #expect(!bench.exists("done"))
+    #expect(bench.exists("a") == isThere)
+  }
+
+  /// Who can plant a link where a stage will be must not get another file written.
+  @Test(arguments: ["a", "a.journal"])
+  func linkIsNotWrittenThrough(name: String) throws {
+    bench.folder.makeFile("victim", "precious")
+    if name != "a" { bench.folder.makeFile("a", "begun") }
+    bench.folder.makeLink(name, to: "victim")
+    #expect(throws: StoreError(.badPath, .loop)) { try open() }
+    try bench.directory.remove(bytes(name))
+    bench.folder.makeHardLink(name, to: "victim")
+    #expect(throws: StoreError(.openFailed, .tooManyLinks)) { try open() }
+    #expect(try bench.contents("victim") == bytes("precious"))
+    #expect(bench.exists(name))
+  }
+
+  /// The names of journals to come are no better.
+  @Test func newJournalIsANewFile() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 2 * block)
+    try first.close()
+    bench.folder.makeFile("victim", "precious")
+    bench.folder.makeHardLink("a.journal.new", to: "victim")
+    let other = try bench.open("a", size: content.count, modifiedAt: 2_000_000)
+    try bench.fill(other, content)
+    #expect(try bench.contents("victim") == bytes("precious"))
+  }
+
+  /// A peer that answers before it was asked must not get further than an empty answer of ours.
+  @Test func emptyProbeHasAnEmptyAnswer() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 2 * block)
+    #expect(try stage.chain(at: []) == [])
+    #expect(try stage.chain(at: [1, 2]).count == 2)
   }
 }

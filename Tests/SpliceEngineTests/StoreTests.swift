@@ -34,4 +34,52 @@ import Testing
     bench.trace.fail(event, with: .inputOutput)
     #expect(throws: StoreError(.writeFailed, .inputOutput)) { try makeDurable() }
   }
+
+  @Test(arguments: [
+    (StoreError(.noEntry, otherwise: .openFailed), "no such file"),
+    (StoreError(.exists, otherwise: .openFailed), "file exists"),
+    (StoreError(.noSpace, otherwise: .writeFailed), "no space left"),
+    (StoreError(.quota, otherwise: .writeFailed), "no space left: disk quota exceeded"),
+    (StoreError(.readOnly, otherwise: .writeFailed), "denied: file system is read-only"),
+    (StoreError(.inputOutput, otherwise: .writeFailed), "write failed: input/output error"),
+    (StoreError(.locked), "another client is writing it"),
+  ])
+  func sentenceSaysEachThingOnce(error: StoreError, expected: String) {
+    #expect(text(error.sentence) == expected)
+  }
+
+  private func listing(_ path: String) throws -> [String: EntryKind] {
+    let store = try Store.open(bench.directory, isReadOnly: true, boot: bench.boot)
+    let reader = try store.reader(path.isEmpty ? .root : try #require(WirePath(bytes(path))))
+    let (entries, isLast) = try reader.next()
+    #expect(isLast)
+    return Dictionary(uniqueKeysWithValues: entries.map { (text($0.name), $0.kind) })
+  }
+
+  /// As a peer that asks for them: from the root, and not beyond it.
+  @Test func linksOfAListingAreFollowedFromTheRoot() throws {
+    bench.folder.makeDirectory("other")
+    bench.folder.makeFile("other/file", "content")
+    bench.folder.makeLink("folder/to file", to: "../other/file")
+    bench.folder.makeLink("folder/to folder", to: "../other")
+    bench.folder.makeLink("folder/own", to: "file")
+    bench.folder.makeLink("folder/out", to: "../../etc")
+    bench.folder.makeLink("folder/nowhere", to: "missing")
+    #expect(
+      try listing("folder") == [
+        "file": .file, "to file": .file, "to folder": .directory, "own": .file, "out": .other, "nowhere": .other,
+      ])
+  }
+
+  /// A walk down the tree would not come to an end.
+  @Test func linksBackAreNotFollowed() throws {
+    bench.folder.makeDirectory("folder/sub")
+    bench.folder.makeLink("folder/sub/self", to: ".")
+    bench.folder.makeLink("folder/sub/up", to: "../../folder")
+    bench.folder.makeLink("folder/sub/root", to: "../..")
+    bench.folder.makeLink("way", to: "folder/sub")
+    #expect(try listing("folder/sub") == ["self": .other, "up": .other, "root": .other])
+    #expect(try listing("way") == ["self": .other, "up": .directory, "root": .other])
+    #expect(try listing("")["way"] == .directory)
+  }
 }

@@ -140,6 +140,16 @@ import Testing
     #expect(throws: Errno.exists) { try root.openFile(bytes("fifo"), .createNew, permissions: 0o644) }
   }
 
+  @Test(arguments: [Resolution.anywhere, .beneath, .beneathWithoutLinks])
+  func linksAreNotOpenedForWriting(resolution: Resolution) throws {
+    temporary.makeFile("a", "")
+    temporary.makeLink("link", to: "a")
+    let root = try temporary.open(resolution)
+    for mode in [OpenMode.readWrite, .create] {
+      #expect(throws: Errno.loop) { try root.openFile(bytes("link"), mode, permissions: 0o644) }
+    }
+  }
+
   @Test func nulByteInAPathIsRefused() throws {
     temporary.makeFile("a", "")
     let root = try temporary.open()

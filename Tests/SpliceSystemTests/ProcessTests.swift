@@ -43,6 +43,9 @@ import Testing
     #expect(Host.processorCount() >= 1)
     #expect(SpliceSystem.Process.id == UInt32(getpid()))
     #expect(SpliceSystem.Process.userID == geteuid())
+    var folder = [CChar](repeating: 0, count: 4096)
+    #expect(getcwd(&folder, folder.count) != nil)
+    #expect(SpliceSystem.Process.currentFolder() == folder.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
   }
 
   @Test func randomBytesDiffer() throws {

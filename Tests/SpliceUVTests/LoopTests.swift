@@ -26,21 +26,6 @@ import Testing
     loop.close()
   }
 
-  @Test func stopEndsRunWithHandlesStillActive() throws {
-    let loop = try Loop()
-    let timer = try Timer(loop)
-    var fired = 0
-    timer.start(after: 0, repeating: 1) {
-      fired += 1
-      if fired == 3 { loop.stop() }
-    }
-    #expect(loop.run())
-    #expect(fired == 3)
-    timer.close()
-    loop.run()
-    loop.close()
-  }
-
   @Test func leakedHandleIsNamed() async throws {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let loop = try Loop()

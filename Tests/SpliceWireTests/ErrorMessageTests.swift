@@ -67,7 +67,9 @@ import Testing
   func transience() {
     let transient = ErrorCode.allCases.filter(\.isTransient)
     #expect(
-      transient == [.timeout, .cannotConnect, .noSpace, .locked, .busy, .changed, .malformed, .shuttingDown])
+      transient == [
+        .timeout, .cannotConnect, .noSpace, .locked, .busy, .changed, .malformed, .shuttingDown, .kicked,
+      ])
   }
 
   /// The log line about a hostile peer names the number that was wrong.

@@ -28,6 +28,8 @@ package final class TemporaryDirectory {
 
   package func makeLink(_ name: String, to target: String) { precondition(symlink(target, text(name)) == 0) }
 
+  package func makeHardLink(_ name: String, to old: String) { precondition(link(text(old), text(name)) == 0) }
+
   package func makeFIFO(_ name: String) { precondition(mkfifo(text(name), 0o644) == 0) }
 
   package func makeFile(_ name: String, _ contents: String) {

@@ -154,6 +154,7 @@ int csplice_random(void *into, size_t count);
 /* The whole of a small file of the system, at most `capacity` bytes; the count or a negative errno. */
 int64_t csplice_read_small(const char *path, uint8_t *into, size_t capacity);
 int64_t csplice_host_name(uint8_t *into, size_t capacity);
+int64_t csplice_current_folder(uint8_t *into, size_t capacity);
 uint32_t csplice_user_id(void);
 uint32_t csplice_process_id(void);
 /* NULL when unset. */

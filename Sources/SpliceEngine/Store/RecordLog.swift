@@ -121,6 +121,7 @@ extension RecordLog {
   package func chain(at blockCounts: [UInt64], of geometry: BlockGeometry) throws(Errno) -> [Digest] {
     var chain = PrefixChain(geometry)
     var digests: [Digest] = []
+    if blockCounts.isEmpty { return digests }
     try scan { record, _, _ in
       if case .block(let digest) = record {
         chain.append(digest)

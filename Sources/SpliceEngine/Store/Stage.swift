@@ -106,7 +106,7 @@ package final class Stage {
     do throws(Errno) {
       try stage.takeUp(isDeclared: declared != nil)
     } catch {
-      throw StoreError(error, otherwise: .openFailed)
+      throw error == .busy ? StoreError(.locked) : StoreError(error, otherwise: .openFailed)
     }
     return stage
   }
@@ -124,8 +124,9 @@ package final class Stage {
 
   private func takeUp(isDeclared: Bool) throws(Errno) {
     guard let file = try openExisting(location.dataName) else { return }
+    // Before anything is changed: the journal of a stage that is being written is not ours to cut.
+    let status = try claim(file)
     data = file
-    let status = try file.status()
     knownStamp = status.key.stamp
     if !isDeclared { use(.undeclared(path: header.path, size: status.size)) }
     var evidence = JournalEvidence.none
@@ -211,11 +212,48 @@ package final class Stage {
 
   private func openExisting(_ name: [UInt8]) throws(Errno) -> (any File)? {
     do throws(Errno) {
-      return try location.directory.openFile(name, .readWrite, permissions: 0)
+      let file = try location.directory.openFile(name, .readWrite, permissions: 0)
+      _ = try plainStatus(file)
+      return file
     } catch {
       if error == .noEntry { return nil }
       throw error
     }
+  }
+
+  /// Throws for anything that somebody may have put there so that another file gets written.
+  private func plainStatus(_ file: any File) throws(Errno) -> FileStatus {
+    let status = try file.status()
+    if status.kind == .directory { throw .isDirectory }
+    guard status.kind == .regular else { throw .notSupported }
+    guard status.linkCount <= 1 else { throw .tooManyLinks }
+    return status
+  }
+
+  /// Takes the lock of the stage's data. Two programs writing one stage would mix two files.
+  private func claim(_ file: any File) throws(Errno) -> FileStatus {
+    guard try file.tryLock() else { throw .busy }
+    let status = try plainStatus(file)
+    // Whoever had the lock until now may have given the file its final name.
+    guard try isNamed(status) else { throw .busy }
+    return status
+  }
+
+  /// The name of the stage's data is still that of this file.
+  private func isNamed(_ status: FileStatus) throws(Errno) -> Bool {
+    do throws(Errno) {
+      let named = try location.directory.status(location.dataName, followLinks: false)
+      return named.device == status.device && named.inode == status.inode
+    } catch {
+      if error == .noEntry { return false }
+      throw error
+    }
+  }
+
+  /// An empty file that nobody had open, or under another name, before.
+  private func newFile(_ name: [UInt8]) throws(Errno) -> any File {
+    try removeIfThere(name)
+    return try location.directory.openFile(name, .createNew, permissions: 0o600)
   }
 
   // MARK: Proving
@@ -295,12 +333,12 @@ package final class Stage {
     if let data {
       file = data
     } else {
-      file = try location.directory.openFile(location.dataName, .create, permissions: 0o600)
+      do throws(Errno) {
+        file = try location.directory.openFile(location.dataName, .createNew, permissions: 0o600)
+      } catch { throw error == .exists ? .busy : error }
+      knownStamp = try claim(file).key.stamp
       data = file
-      knownStamp = try stamp(file)
     }
-    // Two programs writing one stage would mix two files.
-    guard try file.tryLock() else { throw .busy }
     durable = min(durable, received)
     // The journal first: it must never vouch for bytes that are about to be replaced.
     if journalIsForeign {
@@ -341,8 +379,7 @@ package final class Stage {
       return
     }
     let name = location.journalName + [UInt8](".new")
-    let new = try RecordLog(
-      location.directory.openFile(name, .create, permissions: 0o600), newHeader: header.encoded())
+    let new = try RecordLog(newFile(name), newHeader: header.encoded())
     let stamp = knownStamp ?? 0
     let blocks = chain.blocks
     var failure: Errno?
@@ -413,8 +450,7 @@ package final class Stage {
   /// The journal, made now if there was none.
   private func journal() throws(Errno) -> RecordLog {
     if let log { return log }
-    let file = try location.directory.openFile(location.journalName, .create, permissions: 0o600)
-    let log = try RecordLog(file, newHeader: header.encoded())
+    let log = try RecordLog(newFile(location.journalName), newHeader: header.encoded())
     self.log = log
     journalIsForeign = false
     try log.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
@@ -532,6 +568,12 @@ package final class Stage {
   func install(in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) -> FileStatus {
     guard let data, sealedAs != nil else { panic("a stage is sealed before it gets its name") }
     do throws(Errno) {
+      // A name can have been given to another file while this one was written.
+      guard try isNamed(data.status()) else { throw .stale }
+    } catch {
+      throw StoreError(.changed, error)
+    }
+    do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
@@ -578,8 +620,11 @@ package final class Stage {
 
   /// Removes both files.
   package func discard() throws(StoreError) {
-    data = nil
-    log = nil
+    defer {
+      // The lock goes last: nobody may take up what is about to be removed.
+      data = nil
+      log = nil
+    }
     received = 0
     durable = 0
     do throws(Errno) {

@@ -289,7 +289,7 @@ package final class Store: @unchecked Sendable {
 
   package func reader(_ path: WirePath) throws(StoreError) -> ListReader {
     do throws(Errno) {
-      return ListReader(try root.openDirectory(path.bytes), isRoot: path.isRoot)
+      return try ListReader(root, path)
     } catch {
       throw StoreError(error, otherwise: .openFailed)
     }
@@ -390,15 +390,19 @@ extension FileKind {
 
 /// Reads one directory a message at a time.
 package final class ListReader {
+  private let root: any Directory
+  private let path: WirePath
   private let directory: any Directory
-  private let isRoot: Bool
   private var reader: (any DirectoryReader)?
+  /// This directory and those on the way to it, once a link to a directory came up.
+  private var line: [FileStatus] = []
   /// Read already, but it did not fit the last message.
   private var held: ListEntry?
 
-  fileprivate init(_ directory: any Directory, isRoot: Bool) {
-    self.directory = directory
-    self.isRoot = isRoot
+  fileprivate init(_ root: any Directory, _ path: WirePath) throws(Errno) {
+    self.root = root
+    self.path = path
+    directory = try root.openDirectory(path.bytes)
   }
 
   /// The next entries, as many as fit one message; the last message has `isLast`.
@@ -429,19 +433,44 @@ package final class ListReader {
 
   private func nextEntry(_ reader: any DirectoryReader) throws(Errno) -> ListEntry? {
     while let entry = try reader.next() {
-      if isRoot, entry.name == WirePath.reservedName { continue }
+      if path.isRoot, entry.name == WirePath.reservedName { continue }
+      var isLink = false
       do throws(Errno) {
-        let status = try directory.status(entry.name, followLinks: true)
+        var status = try directory.status(entry.name, followLinks: false)
+        if status.kind == .symbolicLink {
+          isLink = true
+          status = try target(of: entry.name)
+        }
         return ListEntry(
           kind: status.kind.entryKind, mode: status.mode, size: status.size, modified: status.modified,
           name: entry.name)
       } catch {
         // Gone since, or a link that leads nowhere or out of the root: it is there, but not served.
-        if error == .noEntry, entry.kind != .symbolicLink { continue }
+        if error == .noEntry, !isLink { continue }
         return ListEntry(
           kind: .other, mode: 0, size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), name: entry.name)
       }
     }
     return nil
+  }
+
+  /// What a link leads to, from the root, as when the peer asks for it: it may leave this directory.
+  private func target(of name: [UInt8]) throws(Errno) -> FileStatus {
+    let prefix = path.isRoot ? [] : path.bytes + [UInt8(ascii: "/")]
+    let target = try root.status(prefix + name, followLinks: true)
+    // Whoever walks the tree would come back here, and again, without an end.
+    if target.kind == .directory, try isOnTheWay(target) { throw .loop }
+    return target
+  }
+
+  private func isOnTheWay(_ other: FileStatus) throws(Errno) -> Bool {
+    if line.isEmpty {
+      line.append(try root.status([], followLinks: true))
+      for (index, byte) in path.bytes.enumerated() where byte == UInt8(ascii: "/") {
+        line.append(try root.status(Array(path.bytes[..<index]), followLinks: true))
+      }
+      if !path.isRoot { line.append(try directory.status([], followLinks: true)) }
+    }
+    return line.contains { $0.device == other.device && $0.inode == other.inode }
   }
 }

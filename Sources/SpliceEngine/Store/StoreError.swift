@@ -32,13 +32,23 @@ package struct StoreError: Error, Equatable {
     self.cause = cause
   }
 
-  /// "no space left: no space left on device" and the like, for a person.
+  /// "write failed: input/output error" and the like, for a person.
   package var sentence: [UInt8] {
     var text = [UInt8](code.sentence)
-    if let cause {
+    if let cause, !isSaidByCode(cause) {
       text.append(": ")
       text.append(cause.name)
     }
     return text
+  }
+
+  /// "no such file: no such file or directory" would say the same twice.
+  private func isSaidByCode(_ cause: Errno) -> Bool {
+    switch (code, cause) {
+    case (.notFound, .noEntry), (.exists, .exists), (.isDirectory, .isDirectory),
+      (.notDirectory, .notDirectory), (.notEmpty, .notEmpty), (.noSpace, .noSpace):
+      true
+    default: false
+    }
   }
 }

@@ -13,6 +13,10 @@ enum Files {
     if path.withCString({ mkdir($0, 0o755) }) == -1, errno != EEXIST { throw Failure.system("mkdir", on: path) }
   }
 
+  static func makeLink(_ path: RawString, to target: RawString) throws {
+    try checked(path.withCString { link in target.withCString { symlink($0, link) } }, "symlink", on: path)
+  }
+
   static func exists(_ path: RawString) -> Bool {
     var status = stat()
     return path.withCString { lstat($0, &status) } == 0

@@ -11,6 +11,7 @@ final class Trial {
   var random: SeededRandom
   private var daemons: [Daemon] = []
   private var proxies: [CutProxy] = []
+  private var fakes: [FakeServer] = []
   private var disks: [TinyDisk] = []
   private var nameCount = 0
 
@@ -67,6 +68,12 @@ final class Trial {
     return proxy
   }
 
+  func fakeServer(_ serve: @escaping @Sendable (FakeConnection) -> Void) throws -> FakeServer {
+    let fake = try FakeServer(serve)
+    fakes.append(fake)
+    return fake
+  }
+
   /// A client with a new home and a new folder for what it fetches.
   func client(under prefix: [RawString] = []) throws -> Client {
     Client(home: try newFolder("home"), folder: try newFolder("local"), prefix: prefix)
@@ -81,6 +88,7 @@ final class Trial {
   /// Ends everything. A daemon that is still there must stop cleanly when asked to.
   fileprivate func end() {
     for proxy in proxies { proxy.stop() }
+    for fake in fakes { fake.stop() }
     for daemon in daemons where daemon.process.isRunning {
       let ending = try? daemon.terminate()
       #expect(ending == .exited(0), note("SIGTERM at the end of the test"))

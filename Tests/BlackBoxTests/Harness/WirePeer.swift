@@ -65,6 +65,8 @@ enum WireCode {
   static let version: UInt16 = 16
   static let malformed: UInt16 = 21
   static let superseded: UInt16 = 22
+  static let busy: UInt16 = 12
+  static let kicked: UInt16 = 26
 }
 
 /// An integer in network order.
@@ -104,8 +106,10 @@ final class WirePeer {
     guard answer?.kind == .hello else { throw Failure("no HELLO but \(answer?.description ?? "nothing")") }
   }
 
-  static func hello(version: UInt16 = 1, algorithms: RawString = "\u{1}", streams: UInt16 = 64) -> [UInt8] {
-    wire(version) + wire(UInt32(0)) + wire(algorithms) + wire(streams) + wire(UInt32(0)) + wire(UInt64(0))
+  static func hello(
+    version: UInt16 = 1, algorithms: RawString = "\u{1}", streams: UInt16 = 64, idle: UInt32 = 0
+  ) -> [UInt8] {
+    wire(version) + wire(UInt32(0)) + wire(algorithms) + wire(streams) + wire(idle) + wire(UInt64(0))
       + wire("test" as RawString)
   }
 

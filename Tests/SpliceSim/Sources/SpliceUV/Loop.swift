@@ -80,9 +80,7 @@ package final class Loop: SimLoop {
     return false
   }
 
-  package func stop() {}
   package var now: Instant { Instant(milliseconds: World.current.now / 1_000_000) }
-  package func updateTime() {}
 
   /// The loop ends when it is idle; then every handle must have been closed.
   package func close() {}

@@ -250,7 +250,7 @@ final class Trial {
       }
       do throws(UVError) {
         let run = try ClientRun(
-          host: [UInt8]("server".utf8), port: 7420, retrySeconds: retry,
+          .network(host: [UInt8]("server".utf8), port: 7420), retrySeconds: retry,
           source: ListSource(tasks(command, machine, DigestCache(path: hasCache ? [UInt8]("/cache") : nil))),
           observer: observer)
         leaked = run

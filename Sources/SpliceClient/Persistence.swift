@@ -1,0 +1,60 @@
+// How long a task goes on: what it puts up with in a row, and how long it waits for the server.
+
+internal import SpliceBase
+
+/// Counts what goes wrong without anything going right in between.
+struct Persistence {
+  private static let restartsMax = 10
+  private static let rewindsMax = 20
+  /// A file that grows a little with each attempt must come to an end, too.
+  private static let restartBytes: UInt64 = 64 << 20
+
+  /// Attempts that ended because the file changed or a digest did not match.
+  private var restarts = 0
+  private var bytesSinceRestart: UInt64 = 0
+  /// Blocks that arrived damaged.
+  private var rewinds = 0
+  private var rewoundTo: UInt64 = 0
+  /// How far the file ever was; what was done before is no progress when it is done again.
+  private var farthest: UInt64 = 0
+
+  /// An attempt begins behind so many bytes.
+  mutating func handleResume(at bytes: UInt64) {
+    farthest = bytes
+    rewoundTo = bytes
+  }
+
+  /// Returns false when it was as far as this before.
+  mutating func handleProgress(to bytes: UInt64) -> Bool {
+    guard bytes > farthest else { return false }
+    bytesSinceRestart += bytes - farthest
+    farthest = bytes
+    if bytesSinceRestart >= Self.restartBytes { restarts = 0 }
+    return true
+  }
+
+  mutating func mayRestart() -> Bool {
+    restarts += 1
+    bytesSinceRestart = 0
+    return restarts <= Self.restartsMax
+  }
+
+  mutating func mayRewind(to bytes: UInt64) -> Bool {
+    if bytes > rewoundTo { rewinds = 0 }
+    rewoundTo = bytes
+    rewinds += 1
+    return rewinds <= Self.rewindsMax
+  }
+}
+
+/// How long the server may take for its next message, while it is its turn. A live connection is not enough:
+/// its thread may answer PING for ever, and never come to what was asked.
+package struct Patience: Equatable {
+  /// On top of what a run allows for any answer.
+  package let extraMilliseconds: UInt64
+
+  package static let forAnAnswer = Patience(extraMilliseconds: 0)
+
+  /// For answers that need so many bytes read first, from a slow disk: 10 MB/s.
+  package static func forReading(_ bytes: UInt64) -> Patience { Patience(extraMilliseconds: bytes / 10_000) }
+}
