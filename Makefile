@@ -23,7 +23,8 @@
 
 RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
 APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
-BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross libuv1-dev:arm64 libxxhash-dev:arm64
+BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross libuv1-dev:arm64 libxxhash-dev:arm64 \
+  gcc-arm-linux-gnueabihf libc6-dev-armhf-cross libuv1-dev:armhf libxxhash-dev:armhf
 BOARD_TEST_PACKAGES := qemu-user
 DEB_TEST_PACKAGES := debootstrap
 
@@ -48,9 +49,10 @@ EMBEDDED_FLAGS = $(EMBEDDED_COMPILE) --scratch-path $(EMBEDDED_FOLDER) --disable
   -Xlinker -lswiftUnicodeDataTables
 
 # What `make board` builds for, and what the tests there need: the core of the black-box suite.
-BOARDS := x86_64 aarch64
+BOARDS := x86_64 aarch64 armv7
 BOARD_TESTS := BlackBoxTests\.(ResumeMatrix|Command|Damage|Folder|Overwrite|Shutdown)Tests
 runner_aarch64 := qemu-aarch64
+runner_armv7 := qemu-arm
 
 # What the programs of build/bin ask for at run time.
 DEB_DEPENDS := "libc6 (>= 2.36)" "libuv1 (>= 1.44)" "libxxhash0 (>= 0.8)"

@@ -11,11 +11,14 @@ cd "$(dirname "$0")/.."
 
 machine=$1
 shift
-machine_flags=()
+machine_flags=() form=-static-pie
 case $machine in
   x86_64) triple=x86_64-unknown-linux-gnu gcc=x86_64-linux-gnu ;;
   aarch64) triple=aarch64-none-none-elf gcc=aarch64-linux-gnu ;;
-  armv7) triple=armv7-none-none-eabi gcc=arm-linux-gnueabihf machine_flags=(-mfloat-abi=hard -mfpu=vfpv3-d16) ;;
+  armv7)
+    triple=armv7-none-none-eabi gcc=arm-linux-gnueabihf form=-static # its C library has no start-up code for PIE
+    # Sizes and times of 64 bits are a choice on machines of 32.
+    machine_flags=(-mfloat-abi=hard -mfpu=vfpv3-d16 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64) ;;
   riscv64) triple=riscv64-none-none-eabi gcc=riscv64-linux-gnu machine_flags=(-march=rv64gc -mabi=lp64d) ;;
   *) echo "build-board.sh: no way is known to build for $machine" >&2; exit 2 ;;
 esac
@@ -54,7 +57,7 @@ mkdir -p "$folder"
 for program in spliced splice; do
   # SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links.
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
-  "$gcc-gcc" -static-pie -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
+  "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
     -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$program") $common \
     -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -lxxhash -lpthread -ldl -lrt
   mv "$folder/.$program.new" "$folder/$program"
