@@ -6,6 +6,11 @@
 #   make sim-long  200,000 seeds
 #   make sim-bite  shows that the simulator finds each mistake of Tests/SpliceSim/plants.txt
 #   make bench  measures it beside what people use instead; bench-quick: in two minutes, without those
+#   make board  builds static programs for small boards and for this machine: build/board
+#   make board-test  runs the core of the black-box tests against them, foreign ones under qemu
+#   make install PREFIX=/usr/local DESTDIR=  installs programs, man pages and service files
+#   make deb    builds Debian packages for amd64 and arm64: build/deb
+#   make deb-test  installs the one for this machine in a fresh Debian and transfers files there; as root
 #   make clean  removes what the others made
 #
 # The long forms of what `make test` does in short (docs/reliability.md has the promises behind them):
@@ -18,6 +23,10 @@
 
 RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
 APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
+BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross libuv1-dev:arm64 libxxhash-dev:arm64 \
+  gcc-arm-linux-gnueabihf libc6-dev-armhf-cross libuv1-dev:armhf libxxhash-dev:armhf
+BOARD_TEST_PACKAGES := qemu-user
+DEB_TEST_PACKAGES := debootstrap
 
 BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace
 
@@ -31,12 +40,27 @@ EMBEDDED_FOLDER := .build-embedded
 # The value of one field of `swiftc -print-target-info`.
 target_info = $(shell swiftc -print-target-info | sed -n 's/.*"$(1)": "\(.*\)".*/\1/p' | head -n 1)
 
-EMBEDDED_FLAGS = -c release --scratch-path $(EMBEDDED_FOLDER) \
-  -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
-  -Xlinker -lm -Xlinker "-L$(call target_info,runtimeResourcePath)/embedded/$(call target_info,moduleTriple)" \
+# A section for each function lets the linker drop what a program does not use: half of it.
+EMBEDDED_COMPILE = -c release -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
+  -Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections
+EMBEDDED_FLAGS = $(EMBEDDED_COMPILE) --scratch-path $(EMBEDDED_FOLDER) --disable-local-rpath -Xswiftc -use-ld=lld \
+  -Xlinker --icf=safe -Xlinker -z -Xlinker now \
+  -Xlinker "-L$(call target_info,runtimeResourcePath)/embedded/$(call target_info,moduleTriple)" \
   -Xlinker -lswiftUnicodeDataTables
 
-.PHONY: build run test test-rigs clean packages sim sim-long sim-bite
+# What `make board` builds for, and what the tests there need: the core of the black-box suite.
+BOARDS := x86_64 aarch64 armv7
+BOARD_TESTS := BlackBoxTests\.(ResumeMatrix|Command|Damage|Folder|Overwrite|Shutdown)Tests
+runner_aarch64 := qemu-aarch64
+runner_armv7 := qemu-arm
+
+# What the programs of build/bin ask for at run time.
+DEB_DEPENDS := "libc6 (>= 2.36)" "libuv1 (>= 1.44)" "libxxhash0 (>= 0.8)"
+
+PREFIX := /usr/local
+DESTDIR :=
+
+.PHONY: build run test test-rigs board board-test install deb deb-test clean packages sim sim-long sim-bite
 .PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
 .PHONY: bench bench-quick bench-programs
 
@@ -53,7 +77,7 @@ build: packages
 run: build
 	@scripts/demo.sh
 
-test: build
+test: build build/board/x86_64/spliced
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log
@@ -116,8 +140,34 @@ bench-quick: bench-programs
 bench-programs: build
 	swift build -c release --package-path bench
 
+board: build
+	@scripts/install-packages.sh $(BOARD_PACKAGES)
+	@for board in $(BOARDS); do scripts/build-board.sh $$board $(EMBEDDED_COMPILE); done
+
+# The static programs of this machine, which need nothing more to be installed.
+build/board/x86_64/spliced: build
+	@scripts/build-board.sh x86_64
+
+board-test: board
+	@scripts/install-packages.sh $(BOARD_TEST_PACKAGES)
+	swift build --build-tests
+	$(foreach board,$(BOARDS),SPLICE_BIN=$(CURDIR)/build/board/$(board) SPLICE_RUNNER="$(runner_$(board))" \
+	  swift test --skip-build --filter '$(BOARD_TESTS)' &&) true
+
+# Builds nothing, so that it can run as root after somebody else's `make`.
+install:
+	@scripts/install-files.sh build/bin "$(PREFIX)" "$(DESTDIR)"
+
+deb: board
+	@scripts/build-deb.sh amd64 build/bin $(DEB_DEPENDS)
+	@scripts/build-deb.sh arm64 build/board/aarch64
+
+deb-test: deb
+	@scripts/install-packages.sh $(DEB_TEST_PACKAGES)
+	@scripts/test-deb.sh build/deb/splice_*_amd64.deb
+
 clean:
-	rm -rf .build .build-sim .build-sim-planted Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) build
+	rm -rf .build .build-sim .build-sim-planted Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) .build-board build
 	rm -rf bench/.build
 
 packages:

@@ -42,7 +42,8 @@ let package = Package(
     .testTarget(name: "SpliceWireTests", dependencies: ["SpliceBase", "SpliceWire"]),
     .testTarget(name: "SpliceCoreTests", dependencies: ["SpliceBase", "SpliceWire", "SpliceCore"]),
     .target(name: "TestFiles", dependencies: ["SpliceBase", "SpliceSystem"], path: "Tests/TestFiles"),
-    .testTarget(name: "SpliceSystemTests", dependencies: ["SpliceBase", "SpliceSystem", "TestFiles"]),
+    .testTarget(
+      name: "SpliceSystemTests", dependencies: ["CPlatform", "SpliceBase", "SpliceSystem", "TestFiles"]),
     .testTarget(name: "SpliceUVTests", dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV"]),
     .testTarget(
       name: "SpliceEngineTests",

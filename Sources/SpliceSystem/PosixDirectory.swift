@@ -51,6 +51,25 @@ package final class PosixDirectory: Directory {
     return PosixDirectory(descriptor: descriptor, resolution: resolution)
   }
 
+  /// Confines this process to what is below: from now on it can open, make, rename and remove nothing
+  /// elsewhere, whatever asks it to, and bind or connect no TCP port. Open descriptors keep their rights.
+  ///
+  /// Before any other thread runs: the kernel confines this thread and those that it starts.
+  ///
+  /// - Parameters:
+  ///   - removing: where files can be removed as well.
+  ///   - reading: where files can be read as well.
+  /// - Returns: the version of the kernel's Landlock, which decides how much it covers.
+  /// - Throws: `.noSystemCall` or `.notSupported` where the kernel has none, or one too old for renames.
+  /// The corresponding C functions are `landlock_restrict_self(2)` and those before it.
+  package func confineProcess(
+    writing: Bool, removing: (any Directory)? = nil, reading: (any Directory)? = nil
+  ) throws(Errno) -> Int {
+    Int(
+      try checkedDescriptor(
+        csplice_confine(descriptor, writing ? 1 : 0, removing?.descriptor ?? -1, reading?.descriptor ?? -1)))
+  }
+
   package func openFile(_ path: [UInt8], _ mode: OpenMode, permissions: UInt32) throws(Errno) -> any File {
     let shimMode =
       switch mode {

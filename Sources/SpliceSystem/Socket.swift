@@ -62,6 +62,13 @@ package final class Socket {
     Socket(descriptor: try checkedDescriptor(csplice_local_connect(folder.descriptor, name, name.count)))
   }
 
+  /// Takes over a TCP socket that a service manager listens on for us.
+  ///
+  /// - Throws: `.invalid` when the descriptor is something else.
+  static func adoptListener(_ descriptor: Int32) throws(Errno) -> Socket {
+    Socket(descriptor: try checkedDescriptor(csplice_adopt_listener(descriptor)))
+  }
+
   /// The next waiting connection, or nil when there is none. The corresponding C function is `accept4(2)`.
   ///
   /// - Throws: `.tooManyOpenFiles` and the like, with the connection still waiting: back off.

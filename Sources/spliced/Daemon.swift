@@ -24,10 +24,31 @@ enum Daemon {
     Process.ignoreBrokenPipe()
     let descriptors = Process.raiseDescriptorLimit()
     Process.setFileModeMask(0o022)
+    if let user = options.user {
+      guard become(user) else { return 1 }
+    }
     let log = Log(threshold: options.logLevel)
     limitConnections(&options.server, descriptors, log)
     let started = options
-    guard let store = open(options) else { return 1 }
+    let manager: ServiceManager
+    do throws(Errno) {
+      manager = try ServiceManager()
+    } catch {
+      let path = Process.environment("NOTIFY_SOCKET") ?? []
+      complain(about: path, "cannot reach the service manager", error.name)
+      return 1
+    }
+    let sockets: [Socket]
+    do throws(Errno) {
+      sockets = try ServiceManager.sockets()
+    } catch {
+      complain(about: [UInt8]("LISTEN_FDS"), "not the listening TCP sockets that it promises", error.name)
+      return 1
+    }
+    if options.server.listen.isEmpty, sockets.isEmpty, let address = Options.usualAddress {
+      options.server.listen = [address]
+    }
+    guard let (root, store) = open(options) else { return 1 }
     let control: ControlPlace?
     do throws(Errno) {
       control = try controlPlace(options, store)
@@ -36,7 +57,7 @@ enum Daemon {
       return 1
     }
     do throws(ServerError) {
-      let server = try Server(options.server, store, control: control, log)
+      let server = try Server(options.server, store, control: control, log, sockets: sockets)
       server.onReload = { reload(arguments, started, descriptors, log) }
       for address in server.addresses {
         log.write(.notice) { line in
@@ -49,12 +70,58 @@ enum Daemon {
       if let path = options.portFile, let port = server.addresses.first?.port {
         guard write(port: port, to: path) else { return 1 }
       }
+      confine(to: root, options, control, log)
+      if let milliseconds = ServiceManager.aliveMilliseconds() {
+        try server.reportAlive(everyMilliseconds: milliseconds) { manager.notify(.alive) }
+      }
+      server.onStop = { manager.notify(.stopping) }
+      manager.notify(.ready)
       try server.run()
     } catch {
       complain(error.sentence)
       return 1
     }
     return 0
+  }
+
+  /// Before anything is made: what it makes has to belong to the user.
+  private static func become(_ name: [UInt8]) -> Bool {
+    do throws(Errno) {
+      guard let account = try Account.find(name) else {
+        complain(about: name, "cannot serve as this user", "there is none of that name in /etc/passwd")
+        return false
+      }
+      try account.become()
+      return true
+    } catch {
+      complain(about: name, "cannot serve as this user", error.name)
+      return false
+    }
+  }
+
+  /// After everything outside of the folder has been opened. A kernel that cannot do it is no reason not to
+  /// serve: paths are still resolved beneath the folder.
+  ///
+  /// What it still needs outside: to remove its control socket at the end, and to read its options again.
+  private static func confine(
+    to root: PosixDirectory, _ options: Options, _ control: ControlPlace?, _ log: Log
+  ) {
+    do throws(Errno) {
+      var reading: PosixDirectory?
+      if let file = options.file { reading = try PosixDirectory.open(split(file).folder, confined: false) }
+      let version = try root.confineProcess(
+        writing: !options.server.isReadOnly, removing: control?.folder, reading: reading)
+      log.write(.info) {
+        $0.append("confined to the folder by Landlock ")
+        $0.append(decimal: UInt64(version))
+      }
+    } catch {
+      log.write(.warning) {
+        $0.append("not confined to the folder: Landlock: ")
+        $0.append(error.name)
+        $0.append(" (it takes Linux 5.19 with Landlock switched on)")
+      }
+    }
   }
 
   /// - Returns: nil when there is no place for one: a read-only folder has none of its own.
@@ -91,7 +158,7 @@ enum Daemon {
   }
 
   /// A path as its folder and its last name.
-  private static func split(_ path: [UInt8]) -> (folder: [UInt8], name: [UInt8]) {
+  static func split(_ path: [UInt8]) -> (folder: [UInt8], name: [UInt8]) {
     guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([UInt8]("."), path) }
     return (slash == 0 ? [UInt8]("/") : Array(path[..<slash]), Array(path[(slash + 1)...]))
   }
@@ -111,7 +178,7 @@ enum Daemon {
     }
   }
 
-  private static func open(_ options: Options) -> Store? {
+  private static func open(_ options: Options) -> (PosixDirectory, Store)? {
     let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     let root: PosixDirectory
     do throws(Errno) {
@@ -121,7 +188,7 @@ enum Daemon {
       return nil
     }
     do throws(StoreError) {
-      return try Store.open(root, isReadOnly: options.server.isReadOnly, boot: boot)
+      return (root, try Store.open(root, isReadOnly: options.server.isReadOnly, boot: boot))
     } catch {
       if error.code == .busy {
         complain(about: options.root, "cannot serve the folder", "another spliced serves it already")

@@ -31,7 +31,14 @@ struct Options {
   var portFile: [UInt8]?
   /// Where the control socket is; nil: in the root's own folder.
   var control: [UInt8]?
+  /// Where more options are.
+  var file: [UInt8]?
+  /// Whose rights to serve with; nil: those it was started with.
+  var user: [UInt8]?
   var logLevel = LogLevel.info
+
+  /// Where to listen when nobody says: the IPv4 loopback address, port 7420.
+  static var usualAddress: SocketAddress? { SocketAddress(bytes: [127, 0, 0, 1], port: 7420) }
 
   private enum ID {
     static let listen: Int32 = 1
@@ -53,6 +60,7 @@ struct Options {
     static let limitClientRate: Int32 = 17
     static let minFree: Int32 = 18
     static let options: Int32 = 19
+    static let user: Int32 = 20
   }
 
   private static let table = [
@@ -73,6 +81,7 @@ struct Options {
     LongOption(name: "limit-client-rate", takesValue: true, id: ID.limitClientRate),
     LongOption(name: "min-free", takesValue: true, id: ID.minFree),
     LongOption(name: "options", takesValue: true, id: ID.options),
+    LongOption(name: "user", takesValue: true, id: ID.user),
     LongOption(name: "help", takesValue: false, short: UInt8(ascii: "h"), id: ID.help),
     LongOption(name: "version", takesValue: false, id: ID.version),
   ]
@@ -98,6 +107,7 @@ struct Options {
           --port-file PATH         write the port of the first address there
           --control PATH           the administrator's socket (ROOT/.splice/control)
           --options FILE           more options, one a line: NAME VALUE; SIGHUP reads them again
+          --user NAME|UID:GID      give up the rights of root first of all and serve as this user
           --log LEVEL              error, warning, notice, info or debug (info)
       -h, --help                   this text
           --version                the version
@@ -120,7 +130,7 @@ struct Options {
       case .option(ID.help, _): return .help
       case .option(ID.version, _): return .version
       case .option(ID.readOnly, _): options.server.isReadOnly = true
-      case .option(ID.options, _): break
+      case .option(ID.options, let value): options.file = value
       case .option(let id, let value): try options.set(id, value ?? [])
       }
     }
@@ -128,9 +138,6 @@ struct Options {
       throw UsageError(parser.operands.isEmpty ? "the folder to serve is missing" : "one folder only, please")
     }
     options.root = parser.operands[0]
-    if options.server.listen.isEmpty, let address = SocketAddress.parse([UInt8]("127.0.0.1:7420")) {
-      options.server.listen = [address]
-    }
     return .serve(options)
   }
 
@@ -176,6 +183,7 @@ struct Options {
       }
       server.partialExpirySeconds = seconds
     case ID.portFile: portFile = value
+    case ID.user: user = value
     case ID.log:
       guard let level = LogLevel(name: value) else {
         throw UsageError("--log takes error, warning, notice, info or debug, not", value)

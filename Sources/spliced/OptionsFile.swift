@@ -24,7 +24,9 @@ enum OptionsFile {
   static func read(_ path: [UInt8]) throws(UsageError) -> [[UInt8]] {
     let text: [UInt8]
     do throws(Errno) {
-      let file = try PosixDirectory.open([UInt8]("."), confined: false).openFile(path, .read, permissions: 0)
+      // Through its own folder, which is what a confined daemon may still open.
+      let (folder, name) = Daemon.split(path)
+      let file = try PosixDirectory.open(folder, confined: false).openFile(name, .read, permissions: 0)
       guard try file.status().size <= UInt64(sizeMax) else { throw .fileTooLarge }
       text = try contents(file)
     } catch {

@@ -132,7 +132,7 @@ import Testing
     try withTrial("\(#function) \(index)") { trial in
       let root = try trial.newFolder("root")
       let arguments = Self.wrongDaemonLines[index].map { $0 == "ROOT" ? root : $0 }
-      let process = try ChildProcess([Binaries.daemon()] + arguments)
+      let process = try ChildProcess(Binaries.daemon() + arguments)
       let ending = try process.wait(seconds: 10)
       #expect(ending == .exited(2), trial.note(process.standardError))
       #expect(!process.standardError.isEmpty, trial.note())

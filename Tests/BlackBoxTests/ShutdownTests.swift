@@ -54,7 +54,7 @@ import Testing
   @Test func secondDaemonOnTheSameRootIsRefused() throws {
     try withTrial { trial in
       let daemon = try trial.daemon()
-      let second = try ChildProcess([Binaries.daemon(), "--listen", "127.0.0.1:0", daemon.root])
+      let second = try ChildProcess(Binaries.daemon() + ["--listen", "127.0.0.1:0", daemon.root])
       #expect(try second.wait(seconds: 10) == .exited(1), trial.note(second.standardError))
       #expect(second.standardError.contains(daemon.root.description), trial.note(second.standardError))
       let run = try trial.client().transfer("put", [trial.sample(1000), daemon.url("file.bin")])
@@ -66,7 +66,7 @@ import Testing
   @Test func wrongRootIsNamed() throws {
     try withTrial { trial in
       for root in [trial.folder / "no such root", try trial.sample(10, "a file")] {
-        let process = try ChildProcess([Binaries.daemon(), "--listen", "127.0.0.1:0", root])
+        let process = try ChildProcess(Binaries.daemon() + ["--listen", "127.0.0.1:0", root])
         #expect(try process.wait(seconds: 10) == .exited(1), trial.note(process.standardError))
         let lines = process.standardError.split(separator: "\n")
         #expect(lines.count == 1 && process.standardError.contains(root.description), trial.note(process.standardError))

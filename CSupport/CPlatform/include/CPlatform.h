@@ -170,6 +170,30 @@ int csplice_terminal_columns(int fd);
 void csplice_set_file_mode_mask(uint32_t mask);
 _Noreturn void csplice_exit(int status);
 
+/* confine.c: both hold for this thread and what it starts from then on, for good */
+
+/*
+ * Landlock: from now on nothing outside of `directory` can be opened, made, renamed or removed, nothing inside
+ * of it written without `writing`, and no TCP port bound or connected to. Descriptors that are open keep their
+ * rights. Beneath `removing` files can be removed too, beneath `reading` they can be read; -1 for neither.
+ * Returns the version of the kernel's Landlock; -ENOSYS or -EOPNOTSUPP where the kernel cannot do it.
+ */
+int csplice_confine(int directory, int writing, int removing, int reading);
+/* Without supplementary groups. -EPERM when that is not allowed, or could be undone. */
+int csplice_become_user(uint32_t user, uint32_t group);
+
+/* service.c: see sd_listen_fds(3) and sd_notify(3) */
+
+/* Makes an inherited socket like those of csplice_socket_listen; -EINVAL when it does not listen for TCP. */
+int csplice_adopt_listener(int fd);
+/* A datagram socket connected to a UNIX address; a leading '@' stands for the abstract NUL. */
+int csplice_connect_datagram(const uint8_t *path, size_t count);
+int csplice_send_datagram(int fd, const uint8_t *bytes, size_t count);
+
+/* math.c: ceil(3), which is defined too */
+
+double csplice_ceil(double value);
+
 /* arguments.c: the command line as the kernel passed it. NULL beyond the last. */
 int csplice_argument_count(void);
 const uint8_t *csplice_argument(int index);

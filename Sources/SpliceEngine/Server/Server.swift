@@ -24,6 +24,9 @@ package final class Server: Administration {
   private var control: ControlListener?
   private var signals: [SignalWatcher] = []
   private var threads: [LoopThread] = []
+  private var aliveTimer: Timer?
+  /// Called once, when it begins to stop.
+  package var onStop: (() -> Void)?
   private var isDraining = false
   /// Where it listens, with the ports that the kernel chose.
   package private(set) var addresses: [SocketAddress] = []
@@ -31,26 +34,29 @@ package final class Server: Administration {
   /// right, and what a person should know.
   package var onReload: (() -> (configuration: ServerConfiguration?, note: [UInt8]))?
 
-  /// Listens on all addresses; connections are accepted once `run` is called.
+  /// Listens on all addresses; connections are accepted, and signals obeyed, once `run` is called.
   ///
-  /// - Parameter control: nil for a server without a control socket.
+  /// - Parameters:
+  ///   - control: nil for a server without a control socket.
+  ///   - sockets: that listen already, for somebody opened them for us; first of all in `addresses`.
   package init(
-    _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log
+    _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log,
+    sockets: [Socket] = []
   ) throws(ServerError) {
     self.configuration = configuration
     shared = Shared(store, log)
     do throws(UVError) {
       group = try WorkerGroup(shared, configuration)
     } catch { throw .cannotStart(error) }
+    for socket in sockets {
+      if let address = socket.localAddress { try accept(on: socket, address) }
+    }
     for address in configuration.listen {
       let socket: Socket
       do throws(Errno) {
         socket = try Acceptor.listen(address)
       } catch { throw .cannotListen(address, error) }
-      addresses.append(socket.localAddress ?? address)
-      do throws(UVError) {
-        acceptors.append(try Acceptor(socket, shared, group))
-      } catch { throw .cannotStart(error) }
+      try accept(on: socket, socket.localAddress ?? address)
     }
     if let place {
       let socket: Socket
@@ -59,6 +65,39 @@ package final class Server: Administration {
         control = try ControlListener(place, socket, group.workers[0], self)
       } catch { throw .cannotStart(error) }
     }
+    try watchSignals(group.workers[0].loop)
+  }
+
+  private func accept(on socket: Socket, _ address: SocketAddress) throws(ServerError) {
+    addresses.append(address)
+    do throws(UVError) {
+      acceptors.append(try Acceptor(socket, shared, group))
+    } catch { throw .cannotStart(error) }
+  }
+
+  /// At the end of `init`, and not in `run`: whoever learns a port may also ask us to stop.
+  private func watchSignals(_ loop: Loop) throws(ServerError) {
+    do throws(UVError) {
+      for number in [SignalWatcher.terminate, SignalWatcher.interrupt] {
+        signals.append(try SignalWatcher(loop, signal: number) { self.stop() })
+      }
+      signals.append(
+        try SignalWatcher(loop, signal: SignalWatcher.hangUp) {
+          let note = self.reload()
+          self.shared.log.write(.notice) { $0.append(contentsOf: note) }
+        })
+    } catch { throw .cannotStart(error) }
+  }
+
+  /// Calls `report` every so often, for as long as the first worker's loop goes round.
+  package func reportAlive(
+    everyMilliseconds milliseconds: UInt64, _ report: @escaping () -> Void
+  ) throws(ServerError) {
+    do throws(UVError) {
+      let timer = try Timer(group.workers[0].loop, onFire: report)
+      timer.start(after: 0, repeating: milliseconds)
+      aliveTimer = timer
+    } catch { throw .cannotStart(error) }
   }
 
   /// Serves until SIGTERM or SIGINT, then checkpoints every unfinished upload and returns.
@@ -66,14 +105,6 @@ package final class Server: Administration {
     let first = group.workers[0]
     first.onEnd = { self.close() }
     do throws(UVError) {
-      for number in [SignalWatcher.terminate, SignalWatcher.interrupt] {
-        signals.append(try SignalWatcher(first.loop, signal: number) { self.stop() })
-      }
-      signals.append(
-        try SignalWatcher(first.loop, signal: SignalWatcher.hangUp) {
-          let note = self.reload()
-          self.shared.log.write(.notice) { $0.append(contentsOf: note) }
-        })
       for worker in group.workers.dropFirst() {
         threads.append(try LoopThread { worker.run() })
       }
@@ -112,6 +143,8 @@ package final class Server: Administration {
   // MARK: Stopping
 
   private func stop() {
+    onStop?()
+    onStop = nil
     shared.log.write(.notice) { $0.append("stopping: what was received is being checkpointed") }
     closeAcceptors()
     for worker in group.workers { worker.post(.stop) }
@@ -124,6 +157,10 @@ package final class Server: Administration {
 
   /// The last session is gone.
   private func close() {
+    onStop?()
+    onStop = nil
+    aliveTimer?.close()
+    aliveTimer = nil
     for signal in signals { signal.close() }
     signals = []
     control?.close()

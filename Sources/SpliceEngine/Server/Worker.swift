@@ -46,6 +46,7 @@ final class Worker {
   private var isStopping = false
   private let sweepRequest: PoolRequest
   private var sweepDue: Instant
+  private let sweep: SweepJob
 
   private static let tickMilliseconds: UInt64 = 500
   private static let sweepMilliseconds: UInt64 = 3_600_000
@@ -60,6 +61,7 @@ final class Worker {
     commits = CommitQueue(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now
+    sweep = SweepJob(shared, expirySeconds: configuration.partialExpirySeconds)
     mailbox = try Mailbox(loop)
     let timer = try Timer(loop) { self.tick() }
     timer.start(after: 0, repeating: Self.tickMilliseconds)
@@ -151,7 +153,8 @@ final class Worker {
       // A short expiry is kept, too; the steps are a quarter of it.
       let step = min(Self.sweepMilliseconds, max(1000, configuration.partialExpirySeconds.multipliedReportingOverflow(by: 250).partialValue))
       sweepDue = now.advanced(byMilliseconds: step)
-      sweepRequest.submit(SweepJob(shared, expirySeconds: configuration.partialExpirySeconds))
+      sweep.expiry.seconds = configuration.partialExpirySeconds
+      sweepRequest.submit(sweep)
     }
   }
 
@@ -185,20 +188,22 @@ final class Worker {
   }
 }
 
-/// Removes what was abandoned.
+/// Removes what was abandoned; submitted again and again.
 private final class SweepJob: PoolJob {
   private let shared: Shared
-  private let expirySeconds: UInt64
+  /// Owned by the job while it runs.
+  var expiry: PartialExpiry
   private var removed = 0
 
   init(_ shared: Shared, expirySeconds: UInt64) {
     self.shared = shared
-    self.expirySeconds = expirySeconds
+    expiry = PartialExpiry(
+      seconds: expirySeconds, now: SystemClock.monotonicNow(), bootTime: SystemClock.bootTime())
   }
 
   func run() {
-    removed = shared.store.sweep(
-      partialsOlderThan: expirySeconds, now: SystemClock.wallNow())
+    expiry.beginSweep(bootTime: SystemClock.bootTime())
+    removed = shared.store.sweep(expiry, now: SystemClock.monotonicNow(), wall: SystemClock.wallNow())
   }
 
   func finish(cancelled: Bool) {

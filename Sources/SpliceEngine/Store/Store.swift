@@ -297,22 +297,30 @@ package final class Store: @unchecked Sendable {
 
   // MARK: Sweeping
 
-  /// Removes partials that nobody touched for `seconds` and files in the workshop that belong to nothing.
-  /// Returns how many partials went.
-  package func sweep(partialsOlderThan seconds: UInt64, now: Timestamp) -> Int {
+  /// Removes partials that have expired and files in the workshop that belong to nothing. Returns how many
+  /// partials went.
+  package func sweep(_ expiry: PartialExpiry, now: Instant, wall: Timestamp) -> Int {
     guard let workshop else { return 0 }
     var removed = 0
     do throws(Errno) {
       let reader = try workshop.stages.reader()
       while let entry = try reader.next() {
         guard let id = Self.stageID(ofData: entry.name) else {
-          try sweepOrphan(entry.name, in: workshop.stages, olderThan: seconds, now: now)
+          try sweepOrphan(entry.name, in: workshop.stages)
           continue
         }
         guard !leases.isStageHeld(id) else { continue }
-        guard try isOld(entry.name, in: workshop.stages, seconds, now) else { continue }
-        _ = try removePartial(id, in: workshop.stages)
-        removed += 1
+        let journal = id + [UInt8](Self.journalSuffix)
+        let touched = try lastTouched(data: entry.name, journal: journal, in: workshop.stages)
+        switch expiry.verdict(touched: touched, now: now, wall: wall) {
+        case .keep: break
+        case .startOver:
+          // The journal's time, not the data's: that one is part of what the journal vouches for.
+          try workshop.stages.openFile(journal, .create, permissions: 0o600).setModified(wall)
+        case .remove:
+          _ = try removePartial(id, in: workshop.stages)
+          removed += 1
+        }
       }
       try sweepBooks(workshop.digests)
     } catch {
@@ -321,17 +329,22 @@ package final class Store: @unchecked Sendable {
     return removed
   }
 
-  private func isOld(
-    _ name: [UInt8], in directory: any Directory, _ seconds: UInt64, _ now: Timestamp
-  ) throws(Errno) -> Bool {
-    let age = now.seconds - (try directory.status(name, followLinks: false).modified.seconds)
-    return age > 0 && UInt64(age) >= seconds
+  /// The later of the two files' times.
+  private func lastTouched(
+    data: [UInt8], journal: [UInt8], in directory: any Directory
+  ) throws(Errno) -> Timestamp {
+    let modified = try directory.status(data, followLinks: false).modified
+    do throws(Errno) {
+      let other = try directory.status(journal, followLinks: false).modified
+      return other.seconds > modified.seconds ? other : modified
+    } catch {
+      guard error == .noEntry else { throw error }
+      return modified
+    }
   }
 
   /// A journal whose data is gone, or a half-written new journal.
-  private func sweepOrphan(
-    _ name: [UInt8], in directory: any Directory, olderThan seconds: UInt64, now: Timestamp
-  ) throws(Errno) {
+  private func sweepOrphan(_ name: [UInt8], in directory: any Directory) throws(Errno) {
     let id = Array(name.prefix(2 * 16))
     if leases.isStageHeld(id) { return }
     do throws(Errno) {

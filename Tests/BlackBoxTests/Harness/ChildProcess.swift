@@ -36,8 +36,9 @@ final class ChildProcess: @unchecked Sendable {
   private var inputPipe: Int32?
 
   /// - Parameter hasInput: gives the child a pipe as standard input that stays open until `closeInput`.
+  /// - Parameter inherited: one descriptor at most, which becomes the child's number 3.
   init(
-    _ arguments: [RawString], environment: [RawString]? = nil, hasInput: Bool = false
+    _ arguments: [RawString], environment: [RawString]? = nil, hasInput: Bool = false, inherited: [Int32] = []
   ) throws {
     commandLine = arguments.map(\.description).joined(separator: " ")
     let output = try Descriptors.pipe()
@@ -47,7 +48,7 @@ final class ChildProcess: @unchecked Sendable {
     let guardian = Guardian.shared
     pid = try spawnProcess(
       arguments, environment: environment, standardInput: input?.read,
-      standardOutput: output.write, standardError: error.write)
+      standardOutput: output.write, standardError: error.write, inherited: inherited)
     guardian.watch(pid)
     inputPipe = input?.write
     Thread.detachNewThread { [self] in collect(from: [output.read, error.read], as: [1, 2]) }

@@ -63,7 +63,7 @@ struct Client {
   }
 
   func start(_ arguments: [RawString]) throws -> ChildProcess {
-    try ChildProcess(prefix + ["env", "-C", folder, Binaries.client()] + arguments, environment: environment)
+    try ChildProcess(prefix + ["env", "-C", folder] + Binaries.client() + arguments, environment: environment)
   }
 
   func run(_ arguments: [RawString]) throws -> ClientRun { try ClientRun(start(arguments), patience: patience) }

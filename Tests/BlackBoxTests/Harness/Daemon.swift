@@ -47,7 +47,7 @@ final class Daemon: Endpoint, @unchecked Sendable {
   }
 
   private static func launch(_ prefix: [RawString], _ arguments: [RawString]) throws -> ChildProcess {
-    try ChildProcess(prefix + [Binaries.daemon()] + arguments)
+    try ChildProcess(prefix + Binaries.daemon() + arguments)
   }
 
   private func awaitPort() throws -> Int {

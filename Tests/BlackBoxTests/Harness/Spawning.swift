@@ -7,10 +7,11 @@ import Glibc
 /// because the harness opens every one of its own close-on-exec.
 ///
 /// - Parameter environment: complete; nothing is inherited. Nil inherits all.
+/// - Parameter inherited: become the child's descriptors from 3 on.
 /// The corresponding C function is `posix_spawnp`.
 func spawnProcess(
   _ arguments: [RawString], environment: [RawString]? = nil,
-  standardInput: Int32? = nil, standardOutput: Int32? = nil, standardError: Int32? = nil
+  standardInput: Int32? = nil, standardOutput: Int32? = nil, standardError: Int32? = nil, inherited: [Int32] = []
 ) throws -> pid_t {
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
@@ -21,6 +22,10 @@ func spawnProcess(
     } else {
       posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
     }
+  }
+
+  for (index, descriptor) in inherited.enumerated() {
+    posix_spawn_file_actions_adddup2(&actions, descriptor, 3 + Int32(index))
   }
 
   // The tests ignore SIGPIPE; a program under test starts with the defaults, as from a shell.
