@@ -514,9 +514,8 @@ package final class ClientRun: LinkOwner {
       return error
     }
     if case .malformed(.badMagic) = end, !hasBeenReady {
-      var text = host
-      text.append(":")
-      text.append(decimal: UInt64(port))
+      var text: [UInt8] = []
+      text.append(place)
       text.append(" is no Splice server; check the host and the port in the address")
       return ClientError(.cannotConnect, path: [], text: text, isResumable: false)
     }

@@ -13,6 +13,19 @@ package enum ServerPlace: Sendable {
   case local([UInt8])
 }
 
+extension Array where Element == UInt8 {
+  /// "host:7420", or the path of a socket.
+  mutating func append(_ place: ServerPlace) {
+    switch place {
+    case .network(let host, let port):
+      append(contentsOf: host)
+      append(":")
+      append(decimal: UInt64(port))
+    case .local(let path): append(contentsOf: path)
+    }
+  }
+}
+
 /// Resolves a name and tries its addresses in the order given, one at a time. Loop's thread.
 package final class Connector {
   private static let timeoutMilliseconds: UInt64 = 10_000
@@ -70,7 +83,7 @@ package final class Connector {
           self.tryNext()
         case .failure(let error):
           var text = [UInt8]("cannot find the host ")
-          text.append(contentsOf: self.host)
+          text.append(contentsOf: host)
           text.append(": ")
           error.describe(into: &text)
           if error == .noName { text.append("; check the name in the address") }
@@ -98,11 +111,7 @@ package final class Connector {
     while completion != nil {
       guard !addresses.isEmpty else {
         var text = [UInt8]("cannot connect to ")
-        if case .network(let host, let port) = place {
-          text.append(contentsOf: host)
-          text.append(":")
-          text.append(decimal: UInt64(port))
-        }
+        text.append(place)
         text.append(": ")
         text.append(lastError)
         return fail(text)

@@ -16,6 +16,7 @@ package final class ControlTask: ClientTask {
   package var done: UInt64 { 0 }
   package var isBulk: Bool { false }
   package var isChecking: Bool { false }
+  package var patience: Patience? { .forAnAnswer }
 
   /// - Parameters:
   ///   - type: of the request and of its answer.

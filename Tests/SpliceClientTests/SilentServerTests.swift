@@ -55,11 +55,11 @@ private final class FailureKeeper: ClientObserver {
     }
     Thread.detachNewThread { servePings(on: listener) }
 
-    let source = RequestSource()
-    source.add(RequestTask(.stat, path: Array("x".utf8)) { _ in })
+    let source = ListedSource([RequestTask(.stat, path: Array("x".utf8)) { _ in }])
     let keeper = FailureKeeper()
     let run = try ClientRun(
-      .network(host: Array("127.0.0.1".utf8), port: UInt16(bigEndian: address.sin_port)), retrySeconds: 0, source: source,
+      .network(host: Array("127.0.0.1".utf8), port: UInt16(bigEndian: address.sin_port)), retrySeconds: 0,
+      source: source,
       observer: keeper)
     run.answerMilliseconds = 1000
     try run.run()
