@@ -40,8 +40,9 @@ EMBEDDED_FOLDER := .build-embedded
 # The value of one field of `swiftc -print-target-info`.
 target_info = $(shell swiftc -print-target-info | sed -n 's/.*"$(1)": "\(.*\)".*/\1/p' | head -n 1)
 
-# A section for each function lets the linker drop what a program does not use: half of it.
-EMBEDDED_COMPILE = -c release -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
+# A section for each function lets the linker drop what a program does not use: half of it. Small code is
+# as fast here: what is hot is in libraries and the kernel.
+EMBEDDED_COMPILE = -c release -Xswiftc -Osize -Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -wmo \
   -Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections
 EMBEDDED_FLAGS = $(EMBEDDED_COMPILE) --scratch-path $(EMBEDDED_FOLDER) --disable-local-rpath -Xswiftc -use-ld=lld \
   -Xlinker --icf=safe -Xlinker -z -Xlinker now \

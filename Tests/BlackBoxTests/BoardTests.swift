@@ -90,7 +90,8 @@ import Testing
       let transfer = try Transfer(trial, .put, size: 8 * blockSize, daemonArguments: ["--partial-expiry", "8s"])
       try transfer.breakInTheMiddle()
       #expect(eventually { transfer.daemon.staged("").isEmpty }, trial.note())
-      #expect(transfer.daemon.process.standardError.contains("removed 1 unfinished"), trial.note())
+      let log = { transfer.daemon.process.standardError }
+      #expect(eventually { log().contains("removed 1 unfinished") }, trial.note())
     }
   }
 

@@ -24,6 +24,24 @@ import Testing
     }
   }
 
+  /// What it needs outside of its folder still works: a fresh file of options, and its socket's end.
+  @Test func confinedDaemonKeepsItsOptionsAndItsSocket() throws {
+    try withTrial { trial in
+      let (etc, run) = (try trial.newFolder("etc"), try trial.newFolder("run"))
+      try Files.write(Array("max-transfers 5\n".utf8), to: etc / "options")
+      let daemon = try trial.daemon(["--options", etc / "options", "--control", run / "control"])
+      #expect(Files.exists(run / "control"), trial.note())
+      // As editors do it: another file under the same name.
+      try Files.remove(etc / "options")
+      try Files.write(Array("max-transfers 7\n".utf8), to: etc / "options")
+      daemon.process.send(SIGHUP)
+      let log = { daemon.process.standardError }
+      #expect(eventually { log().contains("the limits are those of the options now") }, trial.note())
+      #expect(try daemon.terminate() == .exited(0), trial.note())
+      #expect(Files.names(in: run).isEmpty, trial.note())
+    }
+  }
+
   /// `--user` serves with the rights of that user, and no others of root's.
   @Test(.enabled(if: geteuid() == 0), arguments: ["nobody", "65534:65534"] as [RawString])
   func daemonServesAsAnotherUser(_ user: RawString) throws {
