@@ -47,7 +47,7 @@ objects() {
   done
 }
 
-common=$(for module in CPlatform SpliceBase SpliceWire SpliceCore SpliceUV SpliceSystem SpliceEngine SpliceClient; do
+common=$(for module in CPlatform CDigest SpliceBase SpliceWire SpliceCore SpliceUV SpliceSystem SpliceEngine SpliceClient; do
   objects "$module"
 done)
 runtime=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p' | head -n 1)
@@ -59,7 +59,7 @@ for program in spliced splice; do
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
   "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
     -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$program") $common \
-    -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -lxxhash -lpthread -ldl -lrt
+    -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -lpthread -ldl -lrt
   mv "$folder/.$program.new" "$folder/$program"
 done
 ls -l "$folder"

@@ -230,7 +230,12 @@ package final class UploadTask: ClientTask, PoolJob {
     case .locked, .busy, .shuttingDown, .timeout: retryLater(failure)
     case .superseded:
       // At the offer: our clock is behind that of an older try. In the middle: a newer run is at work.
-      if case .offered = state { retryLater(failure) } else { end(failure) }
+      if case .offered = state {
+        failure.isResumable = true
+        retryLater(failure)
+      } else {
+        end(failure)
+      }
     default: end(failure)
     }
   }

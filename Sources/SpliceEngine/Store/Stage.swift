@@ -499,21 +499,46 @@ package final class Stage {
   private func distrust() {
     received = durable
     do throws(Errno) {
-      // Not only cut short: what is left of it in memory may not be on the disk either. The next opening
-      // reads the bytes themselves.
+      let kept = try recordedDigests(geometry.wholeBlocks(in: durable))
+      // Not only cut short: what is left of it in memory may not be on the disk either.
       try removeIfThere(location.journalName)
-      if durable > 0 {
-        try data?.truncate(to: durable)
-        data?.dropCached()
+      if durable > 0, let data {
+        try data.truncate(to: durable)
+        data.dropCached()
+        try recordAnew(kept, of: data)
       } else {
         // The next try makes a new file, and so has a new name to sync.
         try removeIfThere(location.dataName)
       }
     } catch {
-      // A disk that refuses even this takes no more bytes; whoever opens the stage anew is told so.
+      // A disk that refuses even this takes no more bytes; whoever opens the stage anew is told so. Without a
+      // whole journal the next opening reads the bytes themselves.
     }
     data = nil
     log = nil
+  }
+
+  private func recordedDigests(_ count: UInt64) throws(Errno) -> [Digest] {
+    var digests: [Digest] = []
+    try log?.scan { record, _, _ in
+      if case .block(let digest) = record, UInt64(digests.count) < count { digests.append(digest) }
+      return UInt64(digests.count) < count
+    }
+    return digests
+  }
+
+  /// A new journal, of another inode, for what was durable before a sync failed: the next opening must know that
+  /// it was.
+  private func recordAnew(_ digests: [Digest], of data: any File) throws(Errno) {
+    guard UInt64(digests.count) == geometry.wholeBlocks(in: durable) else { return }
+    let stamp = try stamp(data)
+    let file = try location.directory.openFile(location.journalName, .createNew, permissions: 0o600)
+    let log = try RecordLog(file, newHeader: header.encoded())
+    try log.append(.session(boot: boot.id), stamp: stamp)
+    for digest in digests { try log.append(.block(digest), stamp: stamp) }
+    try log.append(.checkpoint(durable: durable), stamp: stamp)
+    try log.sync()
+    try location.directory.sync()
   }
 
   // MARK: Ending

@@ -18,6 +18,7 @@ final class LyingTask: ClientTask {
   let done: UInt64 = 0
   let isBulk = false
   let isChecking = false
+  var patience: Patience? { .forAnAnswer }
 
   init(_ remote: String, claimed: Version, sent: [UInt8], onEnd: @escaping () -> Void) {
     self.remote = [UInt8](remote.utf8)
