@@ -14,13 +14,13 @@ import Testing
   /// What a server could send, with fields that lie near the right ones.
   private static func frame(_ random: inout SeededRandom, stream: UInt64, size: Int) -> Frame {
     let digest = random.bytes(32)
-    let offsets = [0, 1, blockSize - 1, blockSize, 2 * blockSize, size - 1, size, size + 1, Int.max]
+    let offsets = [0, 1, blockSize - 1, blockSize, 2 * blockSize, size - 1, size, size, size, size + 1, Int.max]
     func offset() -> [UInt8] { wire(UInt64(offsets.randomElement(using: &random)!)) }
     func block() -> [UInt8] { wire(UInt64(random.number(in: 0...4) == 0 ? 2 * blockSize : blockSize)) }
     let state = UInt8(random.number(in: 1...3))
-    switch random.number(in: 0...12) {
+    switch random.number(in: 0...13) {
     case 0...2: return Frame(.have, stream: stream, [state] + block() + offset() + digest + wire(UInt64(1) << 40))
-    case 3, 4:
+    case 3, 4, 12:
       let count = [0, 1, 2, 64].randomElement(using: &random)!
       return Frame(.chain, stream: stream, wire(UInt16(count)) + random.bytes(32 * count))
     case 5:
@@ -47,10 +47,11 @@ import Testing
   @Test(arguments: Route.allCases)
   func anyOrderOfMessages(_ route: Route) throws {
     try withTrial("\(#function) \(route.rawValue)") { trial in
-      let size = 3 * blockSize + 5
+      // Large enough that messages come while the client reads it.
+      let size = 12 * blockSize + 5
       let source = try trial.sample(size)
       let client = try trial.client()
-      for round in 0..<40 {
+      for round in 0..<50 {
         // Sometimes there is an unfinished file to negotiate about, sometimes a finished one.
         let target = client.folder / "target"
         for name in Files.names(in: client.folder) { try Files.remove(client.folder / name) }
@@ -61,7 +62,10 @@ import Testing
           var random = seed
           connection.greet()
           guard connection.next(route == .put ? .offer : .want) != nil else { return }
-          for step in 0..<random.number(in: 1...8) {
+          // In one piece, so that one comes while another is being dealt with, or one after the other.
+          let isBurst = random.number(in: 0...2) > 0
+          var burst: [UInt8] = []
+          for step in 0..<random.number(in: 2...8) {
             // Mostly a message that fits the beginning, so that it goes on from there.
             let isFirst = step == 0 && random.number(in: 0...3) > 0
             var frame = Self.frame(&random, stream: 1, size: size)
@@ -69,9 +73,12 @@ import Testing
               frame = Self.frame(&random, stream: 1, size: size)
             }
             if random.number(in: 0...9) == 0 { frame.stream = UInt64(random.number(in: 0...2)) }
-            connection.send(frame)
-            if random.number(in: 0...1) == 0 { _ = connection.next() }
+            if isBurst { burst += frame.encoded() } else { connection.send(frame) }
+            if !isBurst, random.number(in: 0...1) == 0 { _ = connection.next() }
           }
+          connection.send(burst)
+          // A close would reset the connection before all was read.
+          if isBurst { _ = connection.next() }
         }
         let arguments: [RawString] =
           route == .put ? ["--no-cache", source, fake.url("target")] : [fake.url("target"), target]
