@@ -198,6 +198,25 @@ import Testing
     }
   }
 
+  /// A client whose clock went back offers too low a number; each try offers a higher one.
+  @Test func offerThatIsSupersededIsMadeAgain() throws {
+    try withTrial { trial in
+      let times = Times()
+      let fake = try trial.fakeServer { connection in
+        connection.greet()
+        for code in [WireCode.superseded, WireCode.badPath] {
+          guard let offer = connection.next(.offer) else { return }
+          _ = times.note()
+          connection.send(Frame(.error, stream: offer.stream, Self.error(code)))
+        }
+        _ = connection.next(.end)
+      }
+      let run = try trial.client().transfer("put", retryFor: 60, [trial.sample(100), fake.url("x")])
+      #expect(run.status == 1, trial.note(run))
+      #expect(times.gaps.count == 1, trial.note(run))
+    }
+  }
+
   /// The server says that it closes after two seconds of silence; without that the client pings after ten.
   @Test func pingComesBeforeTheServersPatienceEnds() throws {
     try withTrial { trial in
