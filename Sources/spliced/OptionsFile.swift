@@ -19,7 +19,7 @@ enum OptionsFile {
     return name
   }
 
-  /// The lines of a file as arguments. A line is `NAME`, `NAME VALUE` or `NAME=VALUE`, with or without "--" in
+  /// The lines of a file as arguments. A line is `NAME`, `NAME VALUE` or `NAME = VALUE`, with or without "--" in
   /// front; empty lines and lines that begin with "#" say nothing.
   static func read(_ path: [UInt8]) throws(UsageError) -> [[UInt8]] {
     let text: [UInt8]
@@ -60,7 +60,9 @@ enum OptionsFile {
     }
     argument += text[..<end]
     argument.append("=")
-    return argument + trimmed(text[(end + 1)...])
+    var value = trimmed(text[end...])
+    if value.first == UInt8(ascii: "=") { value = trimmed(value.dropFirst()) }
+    return argument + value
   }
 
   private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
