@@ -32,9 +32,10 @@ package struct RateLimit: Sendable {
     let elapsed = now.milliseconds(since: filledAt)
     let (product, overflow) = bytesPerSecond.multipliedReportingOverflow(by: elapsed)
     let gained = overflow ? UInt64.max : product / 1000
-    // Time that was too short for one byte is not lost.
     if gained > 0 {
-      filledAt = now
+      // The part of a millisecond's worth that is left over is not lost.
+      let used = overflow ? elapsed : gained * 1000 / bytesPerSecond
+      filledAt = filledAt.advanced(byMilliseconds: used)
       level += min(Int64(clamping: gained), capacity - level)
     }
     return Int(max(0, level))

@@ -67,6 +67,9 @@ package final class Link {
   private var filling: Buffer?
   private var isReading = true
   private var isWaitingForPool = false
+  /// Set before the first turn; nil: as fast as it goes.
+  package var throttle: Throttle?
+  private var isThrottled = false
   private var isBlocked = false
   private var isShut = false
   private var isInTurn = false
@@ -132,8 +135,24 @@ package final class Link {
     updateWatch()
   }
 
+  /// What this turn may move; 0: the rate says to wait.
+  private func turnBudget() -> Int {
+    guard let allowed = throttle?.allowance() else { return Limits.turnBudget }
+    if allowed == 0, !isThrottled {
+      isThrottled = true
+      throttle?.keeper.wait(self)
+    }
+    return min(Limits.turnBudget, allowed)
+  }
+
+  func mayGoOn() {
+    isThrottled = false
+    flush()
+  }
+
   private func pump() {
-    var budget = Limits.turnBudget
+    // A goodbye is not held up.
+    var budget = isOpen ? turnBudget() : Limits.turnBudget
     isBlocked = false
     while budget > 0 {
       if case .closed = state { return }
@@ -144,6 +163,7 @@ package final class Link {
       do throws(SendFailure) {
         let (sent, blocked) = try output.flush(transport, budget: budget, pool: pool)
         budget -= sent
+        throttle?.take(sent)
         bytesSent += UInt64(sent)
         if sent > 0 { lastProgress = loop.now }
         isBlocked = blocked
@@ -182,7 +202,7 @@ package final class Link {
   }
 
   private func receive() {
-    var budget = Limits.turnBudget
+    var budget = isOpen ? turnBudget() : Limits.turnBudget
     while budget > 0 {
       guard case .open = state else {
         if case .finishing = state { drain() }
@@ -200,6 +220,7 @@ package final class Link {
       switch received {
       case .bytes(let count):
         budget -= count
+        throttle?.take(count)
         bytesReceived += UInt64(count)
         let start = buffer.filled
         buffer.filled += count
@@ -304,6 +325,7 @@ package final class Link {
     filling?.filler = nil
     filling = nil
     pool.stopWaiting(self)
+    throttle?.keeper.stopWaiting(self)
     let transport = self.transport
     let owner = self.owner
     self.owner = nil
@@ -315,10 +337,10 @@ package final class Link {
   private func updateWatch() {
     if case .closed = state { return }
     var events: PollEvents = []
-    if isOpen ? (mayRead && !isWaitingForPool) : true { events.insert(.readable) }
+    if isOpen ? (mayRead && !isWaitingForPool && !isThrottled) : true { events.insert(.readable) }
     // Output that is left without being blocked used up its budget: the socket is writable, so the loop
     // comes back at once, after the others.
-    if !output.isEmpty { events.insert(.writable) }
+    if !output.isEmpty, !(isOpen && isThrottled) { events.insert(.writable) }
     watcher.watch(events)
   }
 }

@@ -12,6 +12,7 @@ import Testing
     let transfer = try Transfer(trial, route, size: 32 * blockSize, daemonArguments: arguments)
     transfer.proxy.strike(.hold, after: 5 * blockSize, transfer.payload)
     let process = try transfer.start()
+    #expect(transfer.proxy.isHeld(before: process), trial.note())
     #expect(eventually { sessions(transfer).contains { ($0["done"] as? Int ?? 0) > 0 } }, trial.note())
     return (transfer, process)
   }
@@ -176,6 +177,31 @@ import Testing
       let served = try transfer.client.transfer(
         "put", retryFor: 30, [transfer.source, transfer.daemon.url("other.bin")])
       #expect(served.status == 0, trial.note(served))
+    }
+  }
+
+  /// 4 MiB at 2 MiB a second take two seconds, less what may come at once; twice that is no failure on a busy
+  /// machine, less than that is one.
+  @Test(arguments: ["--limit-rate", "--limit-client-rate"], Route.allCases)
+  func rateHasALimit(_ option: String, _ route: Route) throws {
+    try withTrial("\(#function) \(option) \(route)") { trial in
+      let transfer = try Transfer(trial, route, size: 4 * blockSize, daemonArguments: [RawString(option), "2MiB"])
+      let begin = ContinuousClock.now
+      try transfer.finish()
+      #expect(begin.duration(to: .now) > .milliseconds(1700), trial.note())
+    }
+  }
+
+  @Test func roomIsLeftFree() throws {
+    try withTrial { trial in
+      let disk = try trial.disk("64m")
+      let daemon = try trial.daemon(["--min-free", "40MiB"], root: disk.path, under: disk.prefix)
+      let client = try trial.client()
+      let large = try trial.sample(30 * blockSize)
+      let refused = try client.transfer("put", [large, daemon.url("large")])
+      #expect(refused.status == 75 && refused.error.contains("no space"), trial.note(refused))
+      let small = try client.transfer("put", [try trial.sample(10 * blockSize), daemon.url("small")])
+      #expect(small.status == 0, trial.note(small))
     }
   }
 

@@ -8,6 +8,7 @@ The links are the rigs chaosproxy.py (one process, faults at byte offsets) and f
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def dying_link(direction):
             target = os.path.join(work, "back")
             order = f"get --json --retry-for 600 splice://127.0.0.1:{port}/file {target}"
         command = [sys.executable, CHAOS, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{daemon.port}", "--plan", cut,
-                   "--rate", str(RATE), "--log", log, "--run", f"{rig.SPLICE} {order} >{work}/receipt 2>{work}/error"]
+                   "--rate", str(RATE), "--log", log, "--run", f"{shlex.quote(rig.SPLICE)} {order} >{work}/receipt 2>{work}/error"]
         status = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=900).returncode
         rig.expect(status == 0, f"status {status}: {rig.read(work + '/error')[-300:]}")
         rig.expect(rig.digest(source) == rig.digest(target), "the file that arrived differs")
@@ -146,8 +147,8 @@ def roaming(faults, megabytes, rate):
             order = (f"put -q --no-cache --retry-for 300 {source} splice://{{server}}:7420/file" if verb == "put"
                      else f"get -q --retry-for 300 splice://{{server}}:7420/file {target}")
             command = [sys.executable, FLAKY, "-q", "--rate", rate, "--every", "2", "--for", "1", "--faults", faults,
-                       "--server", f"exec {rig.SPLICED} --listen {{server}}:7420 --idle-timeout 10 --checkpoint 4MiB,2 {root} 2>/dev/null",
-                       "--client", f"exec {rig.SPLICE} {order}", "--check", f"cmp {source} {target}", "--timeout", "400", "--retry", "5"]
+                       "--server", f"exec {shlex.quote(rig.SPLICED)} --listen {{server}}:7420 --idle-timeout 10 --checkpoint 4MiB,2 {root} 2>/dev/null",
+                       "--client", f"exec {shlex.quote(rig.SPLICE)} {order}", "--check", f"cmp {source} {target}", "--timeout", "400", "--retry", "5"]
             result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
             rig.expect(result.returncode == 0, f"{verb}: {result.stdout[-400:]}")
             counted = re.search(r"bytes c->s (\d+), s->c (\d+)", result.stdout)

@@ -9,6 +9,7 @@ import argparse
 import collections
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -46,7 +47,7 @@ def cut(filesystem):
     with rig.workshop("powercut") as folder:
         tally = os.path.join(folder, "tally")
         environment["POWERCUT_TALLY"] = tally
-        work = f"{sys.executable} {rig.HERE}/powercut_work.py {{mnt}} {arguments.seed}"
+        work = f"{sys.executable} {shlex.quote(rig.HERE)}/powercut_work.py {{mnt}} {arguments.seed}"
         if arguments.bite:
             shim = os.path.join(folder, "shim.so")
             subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", shim, rig.shared("faultshim.c"), "-ldl"], check=True)
@@ -56,7 +57,7 @@ def cut(filesystem):
             sys.executable, program, "--fs", filesystem, "--size", sizes[filesystem], "--cuts", str(arguments.cuts),
             "--seconds", str(arguments.seconds), "--seed", str(arguments.seed), "--tear", "--noise", "fsync:40",
             "--setup", "mkdir {mnt}/root", "--keep", arguments.keep, "--work", work,
-            "--check", f"{sys.executable} {rig.HERE}/powercut_check.py {{mnt}} {{acks}} {{tries}}"]
+            "--check", f"{sys.executable} {shlex.quote(rig.HERE)}/powercut_check.py {{mnt}} {{acks}} {{tries}}"]
         result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(result.stdout.rstrip())
         totals = collections.Counter()

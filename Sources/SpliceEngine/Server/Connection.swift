@@ -51,6 +51,7 @@ final class Connection: Session, LinkOwner {
     peerAddress = socket.peerAddress
     peerAddress?.format(into: &peer)
     link = try Link(worker.loop, socket, pool: worker.pool, owner: self)
+    link?.throttle = worker.makeThrottle()
     log(.info) { $0.append("connected") }
   }
 

@@ -36,6 +36,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private let offer: Offer
   private let connection: Connection
   private let request: PoolRequest
+  /// Bytes of the file system that this upload has to leave free.
+  private let freeSpaceMin: UInt64
   private var receiver: TransferReceiver
   private var hasLease = false
   private var isWaitingForLease = false
@@ -86,6 +88,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     self.offer = offer
     self.connection = connection
     request = PoolRequest(connection.worker.loop)
+    freeSpaceMin = connection.configuration.freeSpaceMin
     receiver = TransferReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
     checkpointDue = connection.worker.loop.now
   }
@@ -282,7 +285,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       return .opened(have)
     case .probe(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
     case .resume(let claim):
-      try stage?.resume(at: claim)
+      if let stage { try connection.store.resume(stage, at: claim, leavingFree: freeSpaceMin) }
       return .none
     case .write(let checkpoint):
       guard let stage else { return .none }

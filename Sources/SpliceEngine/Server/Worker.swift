@@ -30,6 +30,7 @@ final class Worker {
   let commits: CommitQueue
   let shared: Shared
   let counters = Counters()
+  private let rates: RateKeeper
   /// What this worker was told last.
   private(set) var configuration: ServerConfiguration
   /// All workers, this one among them; set before any runs.
@@ -59,6 +60,7 @@ final class Worker {
     loop = try Loop()
     pool = BufferPool(bytes: configuration.memory / configuration.workers)
     commits = CommitQueue(loop)
+    rates = try RateKeeper(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now
     sweep = SweepJob(shared, expirySeconds: configuration.partialExpirySeconds)
@@ -67,6 +69,19 @@ final class Worker {
     timer.start(after: 0, repeating: Self.tickMilliseconds)
     self.timer = timer
     mailbox.onMail = { self.readMail() }
+    setRates()
+  }
+
+  /// Each worker has its share, because workers know nothing of each other.
+  private func setRates() {
+    let share = configuration.rate / UInt64(configuration.workers)
+    rates.setRate(configuration.rate > 0 ? max(1, share) : 0)
+  }
+
+  /// Nil when there is no limit to the rate of a new session.
+  func makeThrottle() -> Throttle? {
+    guard configuration.rate > 0 || configuration.sessionRate > 0 else { return nil }
+    return Throttle(rates, bytesPerSecond: configuration.sessionRate)
   }
 
   /// Runs until `stop` was posted and everything is closed.
@@ -86,7 +101,9 @@ final class Worker {
       case .leaseIsFree(let address): sessions[address.session]?.retryLease(stream: address.stream)
       case .inquiry(let inquiry): answer(inquiry)
       case .inquiryIsAnswered(let inquiry): inquiry.complete()
-      case .reconfigure(let configuration): self.configuration = configuration
+      case .reconfigure(let configuration):
+        self.configuration = configuration
+        setRates()
       case .workerDidEnd:
         othersRunning -= 1
         if isStopping || isDraining { closeIfEmpty() }
@@ -179,6 +196,7 @@ final class Worker {
     require(pool.usedCount == 0, "every buffer came back before its worker ended")
     timer?.close()
     timer = nil
+    rates.close()
     mailbox.close()
     if index > 0 { group?.workers[0].post(.workerDidEnd) }
     onEnd?()

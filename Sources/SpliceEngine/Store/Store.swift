@@ -3,6 +3,7 @@
 package import SpliceBase
 package import SpliceCore
 package import SpliceSystem
+internal import SpliceUV
 package import SpliceWire
 
 /// Everything the daemon does on disk, for any protocol: it knows paths, stages, digests and leases, and
@@ -27,6 +28,7 @@ package final class Store: @unchecked Sendable {
 
   package let boot: Boot
   package let leases = LeaseTable()
+  private let space = Mutex()
   private let root: any Directory
   private let workshop: Workshop?
 
@@ -104,6 +106,26 @@ package final class Store: @unchecked Sendable {
     }
     if status.kind == .directory { throw StoreError(.isDirectory) }
     return status
+  }
+
+  /// Begins to write `stage` behind the prefix that the sender names, with room for the rest of it.
+  ///
+  /// One at a time, so that two uploads do not count on the same room: the first one has taken it when the
+  /// second one asks. (On file systems that cannot reserve, nothing is taken before it is written.)
+  /// - Throws: NOSPACE before a byte was sent in vain.
+  package func resume(_ stage: Stage, at claim: PrefixProof, leavingFree: UInt64) throws(StoreError) {
+    let result: Result<Void, StoreError> = space.withLock {
+      do throws(StoreError) {
+        if leavingFree > 0 {
+          let needed = stage.header.size - min(claim.bytes, stage.header.size)
+          let (wanted, overflow) = needed.addingReportingOverflow(leavingFree)
+          // What an earlier try has written is taken already.
+          guard !overflow, freeSpace() >= wanted else { throw StoreError(.noSpace) }
+        }
+        return .success(try stage.resume(at: claim))
+      } catch { return .failure(error) }
+    }
+    try result.get()
   }
 
   /// Fails with DENIED when `path` could not get its name, as far as that can be told before it is tried.
