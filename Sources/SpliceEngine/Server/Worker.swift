@@ -50,7 +50,7 @@ final class Worker {
   private let sweep: SweepJob
 
   private static let tickMilliseconds: UInt64 = 500
-  private static let sweepMilliseconds: UInt64 = 3_600_000
+  private static let sweepSeconds: UInt64 = 3600
 
   init(index: Int, _ shared: Shared, _ configuration: ServerConfiguration) throws(UVError) {
     self.index = index
@@ -168,8 +168,8 @@ final class Worker {
     counters.buffersInUse.set(pool.usedCount)
     if index == 0, sweepDue <= now, !sweepRequest.isInFlight, !isStopping {
       // A short expiry is kept, too; the steps are a quarter of it.
-      let step = min(Self.sweepMilliseconds, max(1000, configuration.partialExpirySeconds.multipliedReportingOverflow(by: 250).partialValue))
-      sweepDue = now.advanced(byMilliseconds: step)
+      let seconds = min(configuration.partialExpirySeconds, 4 * Self.sweepSeconds)
+      sweepDue = now.advanced(byMilliseconds: max(1000, 250 * seconds))
       sweep.expiry.seconds = configuration.partialExpirySeconds
       sweepRequest.submit(sweep)
     }

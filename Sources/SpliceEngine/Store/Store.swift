@@ -3,7 +3,6 @@
 package import SpliceBase
 package import SpliceCore
 package import SpliceSystem
-internal import SpliceUV
 package import SpliceWire
 
 /// Everything the daemon does on disk, for any protocol: it knows paths, stages, digests and leases, and
@@ -28,7 +27,6 @@ package final class Store: @unchecked Sendable {
 
   package let boot: Boot
   package let leases = LeaseTable()
-  private let space = Mutex()
   private let root: any Directory
   private let workshop: Workshop?
 
@@ -110,22 +108,17 @@ package final class Store: @unchecked Sendable {
 
   /// Begins to write `stage` behind the prefix that the sender names, with room for the rest of it.
   ///
-  /// One at a time, so that two uploads do not count on the same room: the first one has taken it when the
-  /// second one asks. (On file systems that cannot reserve, nothing is taken before it is written.)
-  /// - Throws: NOSPACE before a byte was sent in vain.
+  /// Looks before the room is taken and again afterwards: two uploads that come at once see each other then.
+  /// (On file systems that cannot reserve, nothing is taken before it is written.)
+  /// - Parameter leavingFree: bytes of the file system that stay free.
+  /// - Throws: NOSPACE before a byte was sent in vain; closing the stage gives back what it took.
   package func resume(_ stage: Stage, at claim: PrefixProof, leavingFree: UInt64) throws(StoreError) {
-    let result: Result<Void, StoreError> = space.withLock {
-      do throws(StoreError) {
-        if leavingFree > 0 {
-          let needed = stage.header.size - min(claim.bytes, stage.header.size)
-          let (wanted, overflow) = needed.addingReportingOverflow(leavingFree)
-          // What an earlier try has written is taken already.
-          guard !overflow, freeSpace() >= wanted else { throw StoreError(.noSpace) }
-        }
-        return .success(try stage.resume(at: claim))
-      } catch { return .failure(error) }
-    }
-    try result.get()
+    guard leavingFree > 0 else { return try stage.resume(at: claim) }
+    let needed = stage.header.size - min(claim.bytes, stage.header.size)
+    let (wanted, overflow) = needed.addingReportingOverflow(leavingFree)
+    guard !overflow, freeSpace() >= wanted else { throw StoreError(.noSpace) }
+    try stage.resume(at: claim)
+    guard freeSpace() >= leavingFree else { throw StoreError(.noSpace) }
   }
 
   /// Fails with DENIED when `path` could not get its name, as far as that can be told before it is tried.
