@@ -372,8 +372,10 @@ final class Trial {
 
   /// Another program writes into an unfinished upload. Nobody promises that its bytes survive that, but they
   /// must never get into a finished file. Two writes within one tick of the kernel's clock cannot be told apart.
+  /// Not while the machine is off: who changes its disk in another machine then, and dates that back to before
+  /// the next boot, is not noticed, and nobody is promised that.
   private func meddle() {
-    guard let path = ledger.paths.first(where: { server.disk.find($0.stagePath) != nil }),
+    guard server.isUp, let path = ledger.paths.first(where: { server.disk.find($0.stagePath) != nil }),
       let inode = server.disk.find(path.stagePath), inode.cached.size > 0,
       inode.changed != server.stampNow
     else { return }
