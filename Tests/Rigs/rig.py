@@ -68,6 +68,10 @@ def workshop(prefix="rig", where=None):
     try:
         yield path
     finally:
+        # Also when a promise was broken in the middle: nothing is left running.
+        for daemon in Daemon.started:
+            if daemon.root.startswith(path) and daemon.is_alive():
+                daemon.kill()
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -117,6 +121,8 @@ def wait_until(condition, seconds, what):
 class Daemon:
     """A running spliced on a port of its own choice."""
 
+    started = []
+
     def __init__(self, root, *options, under=(), env=None, seconds=20, preexec=None, listen="127.0.0.1:0"):
         self.folder = tempfile.mkdtemp(prefix="splice-daemon.")
         self.port_file = os.path.join(self.folder, "port")
@@ -127,6 +133,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 command, stderr=log, stdout=log, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
                 preexec_fn=preexec)
+        Daemon.started.append(self)
         try:
             wait_until(lambda: os.path.exists(self.port_file) or self.process.poll() is not None, seconds, "no port")
         except Violation:
