@@ -11,8 +11,7 @@ package final class PartialReader {
   private let leases: LeaseTable
   private let nowSeconds: Int64
   private var reader: (any DirectoryReader)?
-  /// Read already, but it did not fit the last message.
-  private var held: PartialEntry?
+  private var pager = EntryPager<PartialEntry>()
 
   init(_ stages: any Directory, _ leases: LeaseTable, nowSeconds: Int64) {
     self.stages = stages
@@ -22,24 +21,11 @@ package final class PartialReader {
 
   /// The next entries, as many as fit one message; the last message has `isLast`.
   package func next() throws(StoreError) -> (entries: [PartialEntry], isLast: Bool) {
-    var entries: [PartialEntry] = []
-    var room = Limits.controlBodyMax
     do throws(Errno) {
       let reader: any DirectoryReader
       if let opened = self.reader { reader = opened } else { reader = try stages.reader() }
       self.reader = reader
-      while true {
-        let next: PartialEntry?
-        if let held { next = held } else { next = try nextEntry(reader) }
-        guard let entry = next else { return (entries, true) }
-        held = nil
-        if entry.encodedCount > room {
-          held = entry
-          return (entries, false)
-        }
-        room -= entry.encodedCount
-        entries.append(entry)
-      }
+      return try pager.next(size: { $0.encodedCount }) { () throws(Errno) in try nextEntry(reader) }
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }

@@ -424,8 +424,7 @@ package final class ListReader {
   private var reader: (any DirectoryReader)?
   /// This directory and those on the way to it, once a link to a directory came up.
   private var line: [FileStatus] = []
-  /// Read already, but it did not fit the last message.
-  private var held: ListEntry?
+  private var pager = EntryPager<ListEntry>()
 
   fileprivate init(_ root: any Directory, _ path: WirePath) throws(Errno) {
     self.root = root
@@ -435,28 +434,14 @@ package final class ListReader {
 
   /// The next entries, as many as fit one message; the last message has `isLast`.
   package func next() throws(StoreError) -> (entries: [ListEntry], isLast: Bool) {
-    var entries: [ListEntry] = []
-    var room = Limits.controlBodyMax
     do throws(Errno) {
       let reader: any DirectoryReader
       if let opened = self.reader { reader = opened } else { reader = try directory.reader() }
       self.reader = reader
-      while true {
-        let next: ListEntry?
-        if let held { next = held } else { next = try nextEntry(reader) }
-        guard let entry = next else { break }
-        held = nil
-        if entry.encodedCount > room {
-          held = entry
-          return (entries, false)
-        }
-        room -= entry.encodedCount
-        entries.append(entry)
-      }
+      return try pager.next(size: { $0.encodedCount }) { () throws(Errno) in try nextEntry(reader) }
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
-    return (entries, true)
   }
 
   private func nextEntry(_ reader: any DirectoryReader) throws(Errno) -> ListEntry? {
