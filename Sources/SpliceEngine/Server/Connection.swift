@@ -38,9 +38,6 @@ final class Connection: Session, LinkOwner {
   /// Bytes of uploads here that matched their digests, and that are on stable storage.
   private var verified: UInt64 = 0
   private var durable: UInt64 = 0
-  /// What the worker's counters know of.
-  private var settledReceived: UInt64 = 0
-  private var settledSent: UInt64 = 0
   private var bytesReceived: UInt64 = 0
   private var bytesSent: UInt64 = 0
 
@@ -119,24 +116,17 @@ final class Connection: Session, LinkOwner {
 
   func count(verified more: UInt64) {
     verified += more
-    worker.counters.verified.add(more)
   }
 
   func count(durable more: UInt64) {
     durable += more
-    worker.counters.durable.add(more)
   }
 
-  /// Brings the worker's counters up to date with the link's.
+  /// What the link has counted, also for when it is gone.
   private func settle() {
-    if let link {
-      bytesReceived = link.bytesReceived
-      bytesSent = link.bytesSent
-    }
-    worker.counters.received.add(bytesReceived - settledReceived)
-    worker.counters.sent.add(bytesSent - settledSent)
-    settledReceived = bytesReceived
-    settledSent = bytesSent
+    guard let link else { return }
+    bytesReceived = link.bytesReceived
+    bytesSent = link.bytesSent
   }
 
   func evict(stream id: UInt64) {
@@ -152,7 +142,6 @@ final class Connection: Session, LinkOwner {
   func tick(_ now: Instant) {
     guard let link else { return }
     link.tick()
-    settle()
     let quiet = now.milliseconds(since: link.lastProgress)
     if configuration.idleMilliseconds > 0, quiet > configuration.idleMilliseconds, !isWorking {
       return end(because: .idle)
@@ -269,7 +258,6 @@ final class Connection: Session, LinkOwner {
   }
 
   private func answer(_ stream: UInt64, _ error: ErrorMessage) {
-    worker.counters.count(refusal: error.code)
     link?.send { error.append(to: &$0, stream: stream) }
   }
 
@@ -371,7 +359,6 @@ final class Connection: Session, LinkOwner {
     if case .ending = state { return }
     state = .ending
     endReason = reason
-    worker.counters.count(refusal: error.code)
     if case .refused = reason {
       log(.info) { line in
         line.append("refused: ")

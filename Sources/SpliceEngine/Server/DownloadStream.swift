@@ -80,7 +80,6 @@ final class DownloadStream: ServerStream, PoolJob {
   func begin() {
     guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
     isTransfer = true
-    connection.worker.counters.downloads.add(1)
     submit(.open)
   }
 
@@ -281,9 +280,7 @@ final class DownloadStream: ServerStream, PoolJob {
     case .proved(let ours):
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
-    case .agreed(let prefix):
-      connection.count(resumedAt: prefix.bytes)
-      sender?.begin(at: prefix)
+    case .agreed(let prefix): sender?.begin(at: prefix)
     case .prepared(let first, let digests):
       if first == preparedFrom + UInt64(prepared.count), prepared.count <= Self.prepareCount {
         prepared.append(contentsOf: digests)
@@ -323,7 +320,6 @@ final class DownloadStream: ServerStream, PoolJob {
       modified: source.status.modified, blockSize: source.geometry.blockSize,
       version: source.status.key.stamp)
     connection.link?.send { give.append(to: &$0, stream: id) }
-    if startsAtOnce, let proved { connection.count(resumedAt: proved.bytes) }
     sender.handleOpened(startingAt: startsAtOnce ? proved?.bytes : nil)
     self.sender = sender
   }

@@ -55,7 +55,6 @@ extension Connection {
       line.append(": ")
       line.append(contentsOf: message.text)
     }
-    worker.counters.count(refusal: message.code)
     link?.send { message.append(to: &$0, stream: stream) }
   }
 }
@@ -65,13 +64,6 @@ extension Connection {
   /// `WorkerGroup.didEndTransfer`.
   func beginTransfer() -> Bool {
     worker.group?.beginTransfer(on: worker.index, max: configuration.transferLimit) ?? false
-  }
-
-  /// A transfer goes on behind a proved prefix.
-  func count(resumedAt bytes: UInt64) {
-    guard bytes > 0 else { return }
-    worker.counters.resumes.add(1)
-    worker.counters.resumedBytes.add(bytes)
   }
 }
 

@@ -17,19 +17,6 @@ package enum SessionEnd {
   /// It broke the rules.
   case refused(ErrorCode)
 
-  /// One word, for logs and counters.
-  package var word: StaticString {
-    switch self {
-    case .closedByPeer: "closed"
-    case .broken: "broken"
-    case .kicked: "kicked"
-    case .idle: "idle"
-    case .limit: "limit"
-    case .shutdown: "shutdown"
-    case .refused: "refused"
-    }
-  }
-
   package var sentence: StaticString {
     switch self {
     case .closedByPeer: "closed by the peer"

@@ -69,7 +69,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
-  /// How far the stage was when the counters heard of it last.
+  /// How far the stage was when the connection counted it last.
   private var counted = (received: UInt64(0), verified: UInt64(0), durable: UInt64(0))
   private var acknowledged: UInt64 = 0
   private var durableAcknowledged: UInt64 = 0
@@ -122,7 +122,6 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       hasLease = true
       guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
       isTransfer = true
-      connection.worker.counters.uploads.add(1)
       submit(.open)
     case .waiting(let holder, let replaced):
       isWaitingForLease = true
@@ -376,10 +375,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       case .resume:
         isAgreed = true
         scheduleCheckpoint()
-        if let stage {
-          counted = (stage.received, stage.verified, stage.durable)
-          connection.count(resumedAt: stage.received)
-        }
+        if let stage { counted = (stage.received, stage.verified, stage.durable) }
       case .write, .checkpoint: acknowledge()
       case .open: goOnOpening()
       case .probe: break
@@ -461,7 +457,6 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     switch result {
     case .success(let status):
       committed = status
-      connection.worker.counters.commits.add(1)
       if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
       if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
       connection.log(.info) { line in

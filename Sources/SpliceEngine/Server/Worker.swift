@@ -29,7 +29,6 @@ final class Worker {
   /// Uploads that are whole.
   let commits: CommitQueue
   let shared: Shared
-  let counters = Counters()
   private let rates: RateKeeper
   /// What this worker was told last.
   private(set) var configuration: ServerConfiguration
@@ -133,14 +132,11 @@ final class Worker {
     do throws(UVError) {
       let session = try Connection(id: id, socket, worker: self)
       sessions[id] = session
-      counters.openSessions.set(sessions.count)
       if isRefused {
         refused.insert(id)
         session.end(because: .limit)
       } else if isStopping || isDraining {
         session.end(because: .shutdown)
-      } else {
-        counters.sessions.add(1)
       }
     } catch {
       let address = socket.peerAddress
@@ -158,14 +154,12 @@ final class Worker {
   private func didLeave(_ address: SocketAddress?, wasRefused: Bool) {
     shared.door.leave(address?.bytes ?? [], wasRefused: wasRefused)
     group?.didRemoveConnection(from: index)
-    counters.openSessions.set(sessions.count)
     if isStopping || isDraining { closeIfEmpty() }
   }
 
   private func tick() {
     let now = loop.now
     for session in Array(sessions.values) { session.tick(now) }
-    counters.buffersInUse.set(pool.usedCount)
     if index == 0, sweepDue <= now, !sweepRequest.isInFlight, !isStopping {
       // A short expiry is kept, too; the steps are a quarter of it.
       let seconds = min(configuration.partialExpirySeconds, 4 * Self.sweepSeconds)

@@ -51,14 +51,12 @@ final class WorkerGroup: @unchecked Sendable {
       return false
     }
     loads[index].transfers.add(1, ordering: .relaxed)
-    workers[index].counters.openTransfers.set(loads[index].transfers.load(ordering: .relaxed))
     return true
   }
 
   func didEndTransfer(on index: Int) {
     transfers.subtract(1, ordering: .relaxed)
     loads[index].transfers.subtract(1, ordering: .relaxed)
-    workers[index].counters.openTransfers.set(loads[index].transfers.load(ordering: .relaxed))
   }
 
   var transferCount: Int { transfers.load(ordering: .relaxed) }
