@@ -47,7 +47,9 @@ let package = Package(
     .testTarget(name: "SpliceUVTests", dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV"]),
     .testTarget(
       name: "SpliceEngineTests",
-      dependencies: ["SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceEngine", "TestFiles"]),
+      dependencies: [
+        "SpliceBase", "SpliceWire", "SpliceCore", "SpliceSystem", "SpliceUV", "SpliceEngine", "TestFiles",
+      ]),
     .testTarget(
       name: "SpliceClientTests",
       dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice"]),

@@ -43,6 +43,13 @@ package enum Limits {
   package static let jobSize = 1 << 20
   /// Bytes read or sent for one connection before the loop looks at the others again.
   package static let turnBudget = 512 << 10
+  /// So much at once, or to come, is worth a job that reads the socket itself.
+  package static let bulkMin = 128 << 10
+  /// Bytes that such a job receives, hashes and writes before it receives more into the same place: few
+  /// enough to stay in the cache of a small processor.
+  package static let drainSize = 128 << 10
+  /// Bytes that one job takes from a socket before other jobs have their turn.
+  package static let drainBudget = 4 << 20
   /// Bytes queued for a slow reader before the sender prepares no more.
   package static let outputHighWater = 4 << 20
 }

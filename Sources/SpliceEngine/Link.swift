@@ -25,6 +25,9 @@ package protocol LinkOwner: AnyObject {
   func linkDidBeginData(_ prefix: DataPrefix)
   /// The owner has the pin of `slice` and gives it back to the pool.
   func linkDidReceiveData(_ slice: Slice, isLast: Bool)
+  /// Much is coming. Returns false when the link shall not read the socket now, because the owner has
+  /// borrowed the receive side, or will soon.
+  func linkMayReceive() -> Bool
   /// There is room for output. Returns false when there is nothing to send now.
   func linkWantsOutput() -> Bool
   /// The peer's bytes cannot be read any further. The link ends with the return of this call, unless it
@@ -32,6 +35,10 @@ package protocol LinkOwner: AnyObject {
   func linkDidFind(_ error: WireError)
   /// The last call. Output that was waiting is dropped.
   func linkDidEnd(_ end: LinkEnd)
+}
+
+extension LinkOwner {
+  package func linkMayReceive() -> Bool { true }
 }
 
 /// Drives one transport on one loop: receives into pooled buffers, finds the frames where they lie, sends
@@ -59,19 +66,25 @@ package final class Link {
   package let pool: BufferPool
   private let loop: Loop
   private let transport: any Transport
+  private let intake: Intake
   private let watcher: SocketWatcher
   private var owner: (any LinkOwner)?
   private var state = State.open
-  private var decoder = FrameDecoder()
   private var output = OutputQueue()
   private var filling: Buffer?
   private var isReading = true
+  /// A job has the receive side.
+  private var isLent = false
+  /// The peer sends faster than this side reads: what was read last filled its buffer, or a job's time.
+  private var isBulk = false
   private var isWaitingForPool = false
   /// Set before the first turn; nil: as fast as it goes.
   package var throttle: Throttle?
   private var isThrottled = false
   private var isBlocked = false
   private var isShut = false
+  /// The watcher has closed: the socket may be closed, too.
+  private var isUnwatched = false
   private var isInTurn = false
   private var finishDeadline: Instant?
   /// When something useful last came or went: a whole message, file bytes, bytes sent.
@@ -79,7 +92,7 @@ package final class Link {
   private var bytesSinceProgress = 0
   package private(set) var bytesReceived: UInt64 = 0
   /// Nothing is half received.
-  package var isBetweenMessages: Bool { decoder.isBetweenMessages }
+  package var isBetweenMessages: Bool { !isLent && intake.decoder.isBetweenMessages }
   package private(set) var bytesSent: UInt64 = 0
 
   /// Starts to read. Both sides begin with the magic, so it is queued here.
@@ -88,6 +101,7 @@ package final class Link {
   ) throws(UVError) {
     self.loop = loop
     self.transport = transport
+    intake = Intake(transport)
     self.pool = pool
     self.owner = owner
     lastProgress = loop.now
@@ -203,12 +217,13 @@ package final class Link {
 
   private func receive() {
     var budget = isOpen ? turnBudget() : Limits.turnBudget
-    while budget > 0 {
+    while budget > 0, !isLent {
       guard case .open = state else {
         if case .finishing = state { drain() }
         return
       }
       guard mayRead else { return }
+      if isBulk, owner?.linkMayReceive() == false { return }
       guard let buffer = bufferToFill() else {
         isWaitingForPool = true
         return pool.wait(self)
@@ -224,10 +239,11 @@ package final class Link {
         bytesReceived += UInt64(count)
         let start = buffer.filled
         buffer.filled += count
+        isBulk = count == room.count || count >= Limits.bulkMin
         parse(buffer, start..<buffer.filled)
         // The socket is empty: asking again would only cost a system call.
         if count < room.count { return }
-      case .end: return end(decoder.isBetweenMessages ? .closedByPeer : .cutOff)
+      case .end: return end(intake.decoder.isBetweenMessages ? .closedByPeer : .cutOff)
       case .wouldBlock: return
       }
     }
@@ -259,29 +275,92 @@ package final class Link {
   private func parse(_ buffer: Buffer, _ range: Range<Int>) {
     let input = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<range.upperBound])
     var position = range.lowerBound
-    while isOpen, let owner {
+    while isOpen {
       let event: FrameEvent
-      do throws(WireError) { event = try decoder.next(input, &position) } catch {
-        owner.linkDidFind(error)
-        if isOpen { end(.malformed(error)) }
-        return
+      do throws(WireError) { event = try intake.decoder.next(input, &position) } catch {
+        return didFind(error)
       }
-      switch event {
-      case .needMore: return
-      case .message(let header, let body):
-        lastProgress = loop.now
-        owner.linkDidReceive(header, body: body)
-      case .dataBegins(let prefix): owner.linkDidBeginData(prefix)
-      case .dataPiece(let range, let isLast):
-        bytesSinceProgress += range.count
-        if bytesSinceProgress >= Limits.progressMin {
-          bytesSinceProgress = 0
-          lastProgress = loop.now
-        }
-        pool.pin(buffer)
-        owner.linkDidReceiveData(Slice(buffer: buffer, range: range), isLast: isLast)
-      }
+      if case .needMore = event { return }
+      tell(event, buffer)
     }
+  }
+
+  private func tell(_ event: FrameEvent, _ buffer: Buffer) {
+    switch event {
+    case .needMore: break
+    case .message(let header, let body):
+      lastProgress = loop.now
+      owner?.linkDidReceive(header, body: body)
+    case .dataBegins(let prefix): owner?.linkDidBeginData(prefix)
+    case .dataPiece(let range, let isLast):
+      noteProgress(range.count)
+      guard let owner else { return }
+      pool.pin(buffer)
+      owner.linkDidReceiveData(Slice(buffer: buffer, range: range), isLast: isLast)
+    }
+  }
+
+  private func noteProgress(_ dataCount: Int) {
+    bytesSinceProgress += dataCount
+    guard bytesSinceProgress >= Limits.progressMin else { return }
+    bytesSinceProgress = 0
+    lastProgress = loop.now
+  }
+
+  private func didFind(_ error: WireError) {
+    owner?.linkDidFind(error)
+    if isOpen { end(.malformed(error)) }
+  }
+
+  // MARK: Lending
+
+  /// The receive side, for a job that drains it. To be given back with `takeBack`; until then nothing is
+  /// received here, and the socket stays open whatever happens. nil when the link cannot be read now; it
+  /// asks again when it can.
+  package func lend() -> Intake? {
+    guard isOpen, mayRead, !isLent, !isWaitingForPool else { return nil }
+    // A job cannot ask for more while it takes; where a rate holds, the processor is not what is short.
+    if let allowed = throttle?.allowance(), allowed < .max { return nil }
+    guard let buffer = pool.take() else {
+      isWaitingForPool = true
+      pool.wait(self)
+      return nil
+    }
+    isLent = true
+    intake.beginLoan(buffer)
+    return intake
+  }
+
+  /// Takes the receive side back and tells the owner what came behind the bytes that the job took. The
+  /// caller calls `flush` later.
+  ///
+  /// - Returns: whether the socket was left with something to read, so that it could be lent again at once.
+  package func takeBack() -> Bool {
+    let buffer = intake.endLoan()
+    defer { pool.unpin(buffer) }
+    isLent = false
+    isBulk = intake.received >= Limits.bulkMin
+    bytesReceived += UInt64(intake.received)
+    throttle?.take(intake.received)
+    noteProgress(intake.received)
+    if case .closed = state {
+      if isUnwatched { transport.close() }
+      return false
+    }
+    let wasInTurn = isInTurn
+    isInTurn = true
+    defer { isInTurn = wasInTurn }
+    switch intake.pause {
+    case .empty: return false
+    case .more: parse(buffer, intake.position..<buffer.filled)
+    case .event(let event):
+      if isOpen { tell(event, buffer) }
+      parse(buffer, intake.position..<buffer.filled)
+    case .ended: end(!isOpen ? .closedHere : intake.decoder.isBetweenMessages ? .closedByPeer : .cutOff)
+    case .failed(let errno): end(isOpen ? .failed(errno) : .closedHere)
+    case .malformed(let error): if isOpen { didFind(error) }
+    }
+    return isOpen && mayRead && isBulk
   }
 
   /// Reads and drops what a peer sends that we have said goodbye to.
@@ -326,18 +405,21 @@ package final class Link {
     filling = nil
     pool.stopWaiting(self)
     throttle?.keeper.stopWaiting(self)
-    let transport = self.transport
     let owner = self.owner
     self.owner = nil
-    // The descriptor must outlive its watcher's registration.
-    watcher.close { transport.close() }
+    // The descriptor must outlive its watcher's registration, and the job that reads it.
+    watcher.close {
+      self.isUnwatched = true
+      if !self.isLent { self.transport.close() }
+    }
     owner?.linkDidEnd(reason)
   }
 
   private func updateWatch() {
     if case .closed = state { return }
     var events: PollEvents = []
-    if isOpen ? (mayRead && !isWaitingForPool && !isThrottled) : true { events.insert(.readable) }
+    let mayReceive = isOpen ? mayRead && !isWaitingForPool && !isThrottled : true
+    if mayReceive, !isLent { events.insert(.readable) }
     // Output that is left without being blocked used up its budget: the socket is writable, so the loop
     // comes back at once, after the others.
     if !output.isEmpty, !(isOpen && isThrottled) { events.insert(.writable) }

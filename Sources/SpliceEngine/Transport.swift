@@ -3,6 +3,8 @@
 package import SpliceSystem
 
 /// A byte stream over a descriptor that can be polled. Calls never block.
+///
+/// - Threads: one may receive while another does everything else. `close` comes last of all.
 package protocol Transport: AnyObject {
   /// What to poll for readiness.
   var descriptor: Int32 { get }

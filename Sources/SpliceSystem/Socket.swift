@@ -17,7 +17,7 @@ package enum Received: Equatable, Sendable {
 ///
 /// - Ownership: closes its descriptor in `close`, or when the last reference goes. A watcher of the
 ///   descriptor must be stopped before either.
-/// - Threads: one at a time.
+/// - Threads: one at a time; one may `receive` while another sends.
 package final class Socket {
   /// Only for watching and for `require`d uses; -1 after `close`.
   package private(set) var descriptor: Int32

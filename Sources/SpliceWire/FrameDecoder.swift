@@ -72,6 +72,12 @@ package struct FrameDecoder {
     return false
   }
 
+  /// Bytes of the present DATA frame that are still to come; nil outside of one.
+  package var dataRemaining: Int? {
+    if case .data(let remaining) = state { return remaining }
+    return nil
+  }
+
   /// Takes the next event out of `input`, from `position` on, and moves `position` behind it.
   package mutating func next(
     _ input: UnsafeRawBufferPointer, _ position: inout Int

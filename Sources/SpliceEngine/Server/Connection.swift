@@ -25,13 +25,15 @@ final class Connection: Session, LinkOwner {
   /// Rising by id. At most `Limits.streamsPerConnectionMax`.
   private var streams: [any ServerStream] = []
   private var lastStream: UInt64 = 0
-  /// Where the pieces of the current DATA frame go; nil drops them.
+  /// Where the pieces of the current or last DATA frame go; nil drops them.
   private var dataTarget: UploadStream?
   let peerAddress: SocketAddress?
   /// The peer's address, for people.
   private(set) var peer: [UInt8] = []
   /// Received bytes that streams have not stored yet.
   private var backlog = 0
+  /// A stream wants the socket for itself as soon as its present job is done.
+  private var isHeld = false
   private let startedAt: Instant
   private var endReason: SessionEnd?
   private var isDraining = false
@@ -291,13 +293,48 @@ final class Connection: Session, LinkOwner {
     guard let target = dataTarget else { return worker.pool.unpin(slice.buffer) }
     addBacklog(slice.cost)
     target.handlePiece(slice, isLast: isLast)
-    if isLast { dataTarget = nil }
+  }
+
+  func linkMayReceive() -> Bool {
+    guard let dataTarget else { return true }
+    switch dataTarget.takeOver() {
+    case .never: return true
+    case .now: return false
+    case .soon:
+      isHeld = true
+      updateReading()
+      return false
+    }
+  }
+
+  /// The job that had the receive side of `lender` is done; the link may have ended meanwhile. Returns
+  /// whether the socket was left with something to read.
+  func takeBack(from lender: Link) -> Bool {
+    let hasMore = lender.takeBack()
+    if link == nil {
+      bytesReceived = lender.bytesReceived
+      settle()
+    }
+    return hasMore
+  }
+
+  /// A stream's job is done, which may have been what the socket waited for.
+  func goOnReceiving(hasMore: Bool) {
+    guard isHeld || hasMore else { return }
+    isHeld = false
+    // Not by way of the loop: the next job finds something to read.
+    _ = linkMayReceive()
+    updateReading()
   }
 
   /// Streams share the link; reading stops when together they hold too much.
   func addBacklog(_ count: Int) {
     backlog += count
-    link?.setReading(backlog < Limits.connectionBacklogMax)
+    updateReading()
+  }
+
+  private func updateReading() {
+    link?.setReading(!isHeld && backlog < Limits.connectionBacklogMax)
   }
 
   func linkWantsOutput() -> Bool {

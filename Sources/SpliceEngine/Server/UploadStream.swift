@@ -10,15 +10,28 @@ internal import SpliceWire
 ///
 /// One job at a time is on the pool. While it runs, pieces that arrive wait in `pieces`; the next job
 /// takes them together, so the slower the disk, the larger the batches.
-final class UploadStream: ServerStream, PoolJob, CommitCandidate {
+///
+/// While much is coming a job takes the bytes from the socket itself, see `Intake`. `receiver` and
+/// `frameDigest` are the job's then: no message of this stream reaches the loop's thread.
+final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private enum Job {
     case open
     case probe([UInt64])
     case resume(PrefixProof)
     /// Stores `batch`.
     case write(checkpoint: Bool)
+    /// Stores what comes from the socket, until so many bytes are not on stable storage.
+    case drain(Intake, unsyncedMax: UInt64)
     case checkpoint
     case close
+  }
+
+  /// Whether this stream reads the socket itself.
+  enum TakeOver {
+    case never
+    /// When its present job is done.
+    case soon
+    case now
   }
 
   /// What the last job found, for the loop's thread.
@@ -57,6 +70,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
   private var committing: PrefixProof?
   private var frameDigest: Digest?
   private var dropsPieces = false
+
+  /// Whose receive side the job has.
+  private var lender: Link?
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -215,6 +231,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
     guard !isAbandoned else { return }
     isAbandoned = true
     pendingCommit = nil
+    if request.isInFlight, case .drain(let intake, _) = job { intake.stop() }
     if isWaitingForLease {
       isWaitingForLease = false
       release()
@@ -253,9 +270,60 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
 
   private func submitWrite() {
     pieces.fill(&batch)
-    let unsynced = (stage?.received ?? 0) + UInt64(batch.count) - (stage?.durable ?? 0)
-    let isDue = unsynced >= connection.configuration.checkpointBytes || checkpointDue <= now
-    submit(.write(checkpoint: isDue))
+    submit(.write(checkpoint: isCheckpointDue(after: batch.count)))
+  }
+
+  private func isCheckpointDue(after count: Int) -> Bool {
+    let unsynced = (stage?.received ?? 0) + UInt64(count) - (stage?.durable ?? 0)
+    return unsynced >= connection.configuration.checkpointBytes || checkpointDue <= now
+  }
+
+  /// The socket has much, or will have. Whether its bytes come this way from now on.
+  func takeOver() -> TakeOver {
+    guard isAgreed, !isAbandoned, !dropsPieces, pendingControl == nil, pendingCommit == nil, committing == nil
+    else { return .never }
+    if !pieces.isEmpty { submitNext() }
+    if request.isInFlight {
+      // A checkpoint can take long, and meanwhile the peer may have questions.
+      if case .write(checkpoint: false) = job { return .soon }
+      return .never
+    }
+    guard let link = connection.link, let stage, offer.size - stage.received >= UInt64(Limits.bulkMin),
+      let intake = link.lend()
+    else { return .never }
+    lender = link
+    submit(.drain(intake, unsyncedMax: connection.configuration.checkpointBytes))
+    return .now
+  }
+
+  /// In a job that drains the socket. What is out of order is for the loop's thread, which answers it.
+  func takeData(_ prefix: DataPrefix) -> Bool {
+    guard prefix.stream == id else { return false }
+    var next = receiver
+    do throws(SequenceError) {
+      guard try next.handleData(prefix) == .store else { return false }
+    } catch { return false }
+    receiver = next
+    frameDigest = prefix.blockDigest
+    return true
+  }
+
+  /// In a job that drains the socket.
+  func take(_ bytes: UnsafeRawBufferPointer, isLast: Bool) -> Bool {
+    guard let stage, case .drain(_, let unsyncedMax) = job else { return false }
+    var piece = bytes
+    let result: Result<Stage.OnAppend, StoreError> = withUnsafePointer(to: &piece) { piece in
+      do throws(StoreError) {
+        return .success(
+          try stage.append(UnsafeBufferPointer(start: piece, count: 1), blockDigest: isLast ? frameDigest : nil))
+      } catch { return .failure(error) }
+    }
+    switch result {
+    case .success(.stored): return stage.received - stage.durable < unsyncedMax
+    case .success(.damaged(let start)): outcome = .damaged(blockStart: start)
+    case .failure(let error): outcome = .failed(error)
+    }
+    return false
   }
 
   private func submit(_ next: Job) {
@@ -291,6 +359,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
       if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
       if checkpoint { try stage.checkpoint() }
       return .none
+    case .drain(let intake, _):
+      intake.drain(into: self)
+      return outcome
     case .checkpoint:
       try stage?.checkpoint()
       return .none
@@ -376,12 +447,21 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate {
         isAgreed = true
         scheduleCheckpoint()
         if let stage { counted = (stage.received, stage.verified, stage.durable) }
-      case .write, .checkpoint: acknowledge()
+      case .write, .checkpoint, .drain: acknowledge()
       case .open: goOnOpening()
       case .probe: break
       }
     }
+    var hasMore = false
+    if let lender {
+      self.lender = nil
+      hasMore = connection.takeBack(from: lender)
+    }
     submitNext()
+    if case .drain = done, !request.isInFlight, !isAbandoned, committing == nil, isCheckpointDue(after: 0) {
+      submit(.checkpoint)
+    }
+    connection.goOnReceiving(hasMore: hasMore)
     connection.link?.flush()
   }
 
