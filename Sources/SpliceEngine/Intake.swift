@@ -96,8 +96,8 @@ package final class Intake {
   /// and the next one begins there.
   private var roomWanted: Int {
     let size = Limits.drainSize
-    guard let remaining = decoder.dataRemaining else { return size }
-    if remaining + Self.headMax <= size { return remaining + Self.headMax }
+    guard let remaining = decoder.dataRemaining else { return size + Self.headMax }
+    if remaining <= size { return remaining + Self.headMax }
     return size - (size - remaining) & (Self.pageSize - 1)
   }
 
