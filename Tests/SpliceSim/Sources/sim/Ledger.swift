@@ -6,14 +6,30 @@ internal import SpliceEngine
 internal import SpliceSystem
 internal import SpliceWire
 
+/// The first `bytes` bytes of `version` were acknowledged as durable.
+final class Promise {
+  let bytes: Int
+  let version: Version
+  /// Where they were found last, so that they are not compared again.
+  fileprivate var proved: (inode: Inode, stableRevision: Int)?
+
+  init(_ bytes: Int, of version: Version) {
+    self.bytes = bytes
+    self.version = version
+  }
+}
+
 /// Everything that clients were told about one path of the server.
 final class PathRecord {
   let name: String
   let stagePath: String
   /// Every content that this path ever had or was offered.
   var versions: [Version] = []
-  /// The first `bytes` bytes of `version` were acknowledged as durable, and no commit has used them up.
-  var promise: (bytes: Int, version: Version)?
+  /// What the present upload was promised last, and no commit has used up.
+  var promise: Promise?
+  /// An earlier upload's promise, whose file got its name without a receipt. It holds until another file that
+  /// was asked for has that name.
+  fileprivate var finished: Promise?
   /// Somebody wrote into the stage; until an upload goes on, nothing is promised about it.
   var isMeddledWith = false
   /// What a receipt named last, or what was there before the simulation began.
@@ -24,7 +40,6 @@ final class PathRecord {
   var history: [(time: UInt64, version: Version)] = []
   var visible: Version?
   fileprivate var seen: (inode: Inode, revision: Int)?
-  fileprivate var provedPromise: (inode: Inode, revision: Int, bytes: Int, version: Version)?
   fileprivate var provedStable: (inode: Inode, revision: Int, receipt: Version, candidates: Int)?
 
   init(_ name: String) {
@@ -67,7 +82,7 @@ final class Ledger {
     if let promise = path.promise, promise.bytes >= bytes { return }
     // What came of a file that was overwritten while it was read is no version at all.
     if version.isOverwritten || path.isMeddledWith { return }
-    path.promise = (bytes, version)
+    path.promise = Promise(bytes, of: version)
     checkStable(path)
   }
 
@@ -77,7 +92,13 @@ final class Ledger {
   /// have in common, in whole blocks, must be kept.
   func resumed(_ offset: Int, with version: Version, at path: PathRecord) {
     path.isMeddledWith = false
-    guard let promise = path.promise, path.visible?.isSame(promise.version) != true else { return }
+    guard let promise = path.promise else { return }
+    if path.visible?.isSame(promise.version) == true {
+      // A new upload beside the finished file. What it is promised from now on must not be hidden by the old.
+      path.finished = promise
+      path.promise = nil
+      return
+    }
     let block = Int(Limits.blockSize)
     var due = promise.bytes
     if promise.version !== version {
@@ -89,7 +110,7 @@ final class Ledger {
         "\(path.name): \(promise.bytes) bytes of \(text(promise.version)) were acknowledged as durable, "
           + "\(due) of them are in \(text(version)), but the upload goes on at \(offset)")
     }
-    if offset < promise.bytes { path.promise = offset > 0 ? (offset, version) : nil }
+    if offset < promise.bytes { path.promise = offset > 0 ? Promise(offset, of: version) : nil }
   }
 
   func commitAsked(_ version: Version, at path: PathRecord) { path.candidates.append(version) }
@@ -107,6 +128,7 @@ final class Ledger {
     path.receipt = version
     path.candidates = []
     path.promise = nil
+    path.finished = nil
     checkStable(path)
   }
 
@@ -121,6 +143,7 @@ final class Ledger {
     path.versions.append(version)
     path.receipt = version
     path.candidates = []
+    path.finished = nil
   }
 
   // MARK: What is on the server's disk
@@ -189,24 +212,33 @@ final class Ledger {
         path.provedStable = (named, named.stableRevision, receipt, path.candidates.count)
       }
     }
-    guard let promise = path.promise else { return }
     let staged = disk.find(path.stagePath, stable: true)
-    for inode in [staged, named] {
-      guard let inode else { continue }
-      if let proved = path.provedPromise, proved.inode === inode, proved.revision == inode.stableRevision,
-        proved.bytes == promise.bytes, proved.version === promise.version
-      {
-        return
-      }
+    if let promise = path.promise { prove(promise, at: path, [staged, named]) }
+    guard let finished = path.finished else { return }
+    if finished.proved?.inode !== named, let named,
+      path.candidates.contains(where: { $0 !== finished.version && named.stable.isEqual(to: $0.bytes) })
+    {
+      path.finished = nil
+    } else {
+      prove(finished, at: path, [staged, named])
+    }
+  }
+
+  private func prove(_ promise: Promise, at path: PathRecord, _ places: [Inode?]) {
+    for case let inode? in places {
+      if let proved = promise.proved, proved.inode === inode, proved.stableRevision == inode.stableRevision { return }
       if inode.stable.hasPrefix(promise.version.bytes, count: promise.bytes) {
-        path.provedPromise = (inode, inode.stableRevision, promise.bytes, promise.version)
+        promise.proved = (inode, inode.stableRevision)
         return
       }
     }
+    let left = places.map { inode in
+      inode.map { "\($0.stable.commonPrefix(promise.version.bytes, count: promise.bytes)) of \($0.stable.size) bytes" }
+        ?? "nothing"
+    }
     world.fail(
       "\(path.name): \(promise.bytes) bytes of \(text(promise.version)) were acknowledged as durable, "
-        + "but a power cut now would leave \(staged.map { "\($0.stable.size) bytes" } ?? "none"), "
-        + "the same up to \(staged?.stable.commonPrefix(promise.version.bytes, count: promise.bytes) ?? 0)")
+        + "but a power cut now would leave \(left[0]) in the stage and \(left[1]) under its name")
   }
 
   // MARK: What is on a client's disk
