@@ -65,6 +65,34 @@ import Testing
     }
   }
 
+  /// Where nothing holds an upload back, the pool reads its socket, and has to let go of it in the middle.
+  @Test(arguments: ["kick", "SIGTERM"])
+  func uploadAtFullSpeedIsInterrupted(_ way: String) throws {
+    try withTrial("\(#function) \(way)") { trial in
+      let transfer = try Transfer(trial, .put, size: 128 * blockSize)
+      var interruptions = 0
+      for megabytes in [10, 50, 90] {
+        let process = try transfer.start()
+        #expect(
+          eventually { transfer.storedSize() >= megabytes * blockSize || !process.isRunning }, trial.note())
+        if way == "kick" {
+          for session in sessions(transfer) { _ = try splice(transfer, ["kick", "\(session["id"] as? Int ?? 0)"]) }
+        } else {
+          #expect(try transfer.daemon.terminate() == .exited(0), trial.note())
+        }
+        let run = try ClientRun(process)
+        #expect(run.status == 75 || run.status == 0, trial.note(run))
+        if run.status == 75 { interruptions += 1 }
+        if way == "SIGTERM" {
+          try transfer.daemon.restart()
+          transfer.proxy.redirect(to: transfer.daemon)
+        }
+      }
+      #expect(interruptions > 0, trial.note())
+      try transfer.finish()
+    }
+  }
+
   @Test func nobodyIsKickedByAWrongNumber() throws {
     try withTrial { trial in
       let (transfer, process) = try stalled(trial)
