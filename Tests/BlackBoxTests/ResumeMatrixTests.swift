@@ -57,7 +57,8 @@ private let handshakeBytesMax = 64 << 10
       let moved = transfer.proxy.passed(transfer.payload) - before
       let allowed = matter.size - stored + blockSize + handshakeBytesMax
       #expect(moved <= allowed, trial.note("\(stored) of \(matter.size) bytes were stored, \(moved) sent again"))
-      if isLarge && stored >= 2 * blockSize && stored < matter.size {
+      // What a killed client has handed to its kernel still reaches the daemon: then nothing may be missing at all.
+      if isLarge && stored >= 2 * blockSize && stored < matter.size && receipt.sent > 0 {
         #expect(receipt.resumedFrom > 0, trial.note("\(stored) bytes were stored"))
       }
       #expect(receipt.sent <= max(0, matter.size - receipt.resumedFrom), trial.note("\(receipt)"))
