@@ -392,6 +392,21 @@ void csplice_will_need(int fd, uint64_t offset, uint64_t count)
 #define SYS_cachestat 451
 #endif
 
+/* Pages are asked for in steps of this many bytes; the kernel reads ahead at least as far. */
+enum { PROBE_STEP = 64 << 10 };
+
+/* Before Linux 6.5: reads a byte here and there, if that needs no waiting. */
+static int is_readable_at_once(int fd, uint64_t offset, uint64_t count)
+{
+    for (uint64_t done = 0; done < count; done += PROBE_STEP) {
+        char byte;
+        struct iovec piece = {&byte, 1};
+        if (preadv2(fd, &piece, 1, (off_t)(offset + done), RWF_NOWAIT) != 1)
+            return 0;
+    }
+    return 1;
+}
+
 int csplice_is_cached(int fd, uint64_t offset, uint64_t count)
 {
     struct {
@@ -400,8 +415,10 @@ int csplice_is_cached(int fd, uint64_t offset, uint64_t count)
     struct {
         uint64_t cached, dirty, writeback, evicted, recently_evicted;
     } found;
-    if (count == 0 || syscall(SYS_cachestat, fd, &range, &found, 0) < 0)
+    if (count == 0)
         return 0;
+    if (syscall(SYS_cachestat, fd, &range, &found, 0) < 0)
+        return is_readable_at_once(fd, offset, count);
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     return found.cached >= (offset + count - 1) / page - offset / page + 1;
 }

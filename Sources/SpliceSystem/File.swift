@@ -68,8 +68,9 @@ package protocol File: AnyObject {
   /// The corresponding C function is `posix_fadvise(2)`.
   func willNeed(from offset: UInt64, count: UInt64)
 
-  /// Whether all of these bytes are in the kernel's cache, so that reading them waits for no disk. False where
-  /// the kernel cannot tell. The corresponding call is `cachestat(2)`, of Linux 6.5.
+  /// Whether all of these bytes are in the kernel's cache, so that reading them waits for no disk; before Linux
+  /// 6.5 a sample of them. False where the kernel cannot tell. Never waits itself. The corresponding calls are
+  /// `cachestat(2)` and `preadv2(2)` with `RWF_NOWAIT`.
   func isCached(from offset: UInt64, count: UInt64) -> Bool
 
   /// Lets the kernel forget the clean cached pages of the whole file, so that one long transfer does not

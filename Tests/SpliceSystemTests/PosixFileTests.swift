@@ -21,6 +21,15 @@ import Testing
     #expect(try file.read(count: all.count + 10, at: 0) == all)
   }
 
+  @Test func whatWasJustWrittenIsCachedAndWhatIsNotThereIsNot() throws {
+    let file = try makeFile()
+    try withPieces([[UInt8](repeating: 7, count: 300_001)]) { try file.write($0, at: 0) }
+    #expect(file.isCached(from: 0, count: 300_001))
+    #expect(file.isCached(from: 123_456, count: 1))
+    #expect(!file.isCached(from: 0, count: 0))
+    #expect(!file.isCached(from: 0, count: 1 << 20))
+  }
+
   @Test func noPiecesAndEmptyPiecesWriteNothing() throws {
     let file = try makeFile()
     try withPieces([]) { try file.write($0, at: 9) }

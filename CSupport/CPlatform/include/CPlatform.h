@@ -95,7 +95,7 @@ int csplice_reserve(int fd, uint64_t offset, uint64_t count);
 int csplice_set_modified(int fd, int64_t seconds, uint32_t nanoseconds);
 int csplice_set_permissions(int fd, uint32_t permissions);
 void csplice_will_need(int fd, uint64_t offset, uint64_t count);
-/* 1 when all of the range is in the page cache, 0 when it is not or the kernel cannot tell. */
+/* 1 when the range is in the page cache (before Linux 6.5: a sample of it), 0 when not or if nobody can tell. */
 int csplice_is_cached(int fd, uint64_t offset, uint64_t count);
 void csplice_drop_cached(int fd);
 /* 1 locked, 0 held by someone else. */

@@ -8,8 +8,10 @@ internal import SpliceWire
 
 /// Joins the handshake machine (what may go now) with the source (bytes and digests).
 ///
-/// File bytes go from the page cache to the socket by sendfile. A job on the pool runs ahead: it makes sure
-/// that the next blocks have their digests and are in memory, so that the loop never waits for a disk.
+/// File bytes go from the page cache to the socket by sendfile. What is in memory goes at once, since the
+/// kernel can say so without waiting; for the rest a job on the pool runs ahead and sees to it that the next
+/// blocks have their digests and are in memory. So the loop never waits for a disk, and a warm file needs no
+/// second thread.
 final class DownloadStream: ServerStream, PoolJob {
   private enum Job {
     case open
@@ -51,12 +53,17 @@ final class DownloadStream: ServerStream, PoolJob {
   private var outcome = Outcome.none
   private var source: Source?
 
-  /// Digests of the blocks from `preparedFrom` on; their pages are in memory.
-  private var prepared: [Digest] = []
-  private var preparedFrom: UInt64 = 0
+  /// Digests of the blocks from `digestsFrom` on.
+  private var digests: [Digest] = []
+  private var digestsFrom: UInt64 = 0
+  private var digestsEnd: UInt64 { digestsFrom + UInt64(digests.count) }
+  /// Blocks before this one have their digests here, and their pages are in memory.
+  private var preparedEnd: UInt64 = 0
 
-  /// Blocks that one job prepares.
-  private static let prepareCount = 8
+  /// Blocks that are prepared at a time.
+  private static let prepareCount: UInt64 = 8
+  /// Digests that one job fetches: many, because without them a job is needed even for a warm file.
+  private static let digestCount = 64
   /// Bytes digested by one job, so that others get their turn on the pool and a cancel is heard.
   private static let proveBudget: UInt64 = 64 << 20
   /// Pages are touched in steps of this many bytes; the kernel reads ahead at least as far.
@@ -136,11 +143,11 @@ final class DownloadStream: ServerStream, PoolJob {
     }
     guard let piece = sender.nextPiece else { return false }
     let block = piece.offset / sender.geometry.blockSize
-    guard block >= preparedFrom, block < preparedFrom + UInt64(prepared.count) else {
+    guard block >= digestsFrom, block < preparedEnd || isPrepared(source, from: block) else {
       prepare(from: block)
       return false
     }
-    let digest = prepared[Int(block - preparedFrom)]
+    let digest = digests[Int(block - digestsFrom)]
     let prefix = DataPrefix(
       stream: id, offset: piece.offset, count: piece.count, blockDigest: piece.endsBlock ? digest : nil)
     link.send { prefix.append(to: &$0) }
@@ -148,19 +155,59 @@ final class DownloadStream: ServerStream, PoolJob {
     sender.handleSent(piece.count)
     hasSentData = true
     self.sender = sender
-    let preparedEnd = preparedFrom + UInt64(prepared.count)
-    if preparedEnd - block <= UInt64(Self.prepareCount / 2), preparedEnd * sender.geometry.blockSize < source.size {
-      prepare(from: preparedEnd)
-    }
+    prepareAhead(source, of: block)
     return true
   }
 
-  // MARK: Jobs
+  // MARK: Looking ahead
+
+  /// Whether the blocks from `first` on may go without a job, because they are at hand. Never waits.
+  private func isPrepared(_ source: Source, from first: UInt64) -> Bool {
+    // While a job runs, the source is the job's.
+    guard !request.isInFlight, first >= digestsFrom, first < digestsEnd else { return false }
+    let end = min(first + Self.prepareCount, digestsEnd)
+    let start = first * source.geometry.blockSize
+    let endOffset = min(end * source.geometry.blockSize, source.size)
+    guard source.file.isCached(from: start, count: endOffset - start) else { return false }
+    // A job finds out again, and says so.
+    do throws(StoreError) { if try source.hasChanged() { return false } } catch { return false }
+    preparedEnd = end
+    return true
+  }
+
+  private func prepareAhead(_ source: Source, of block: UInt64) {
+    guard preparedEnd - block <= Self.prepareCount / 2, !isEnd(preparedEnd, source),
+      !isPrepared(source, from: preparedEnd)
+    else { return }
+    prepare(from: preparedEnd)
+  }
+
+  private func isEnd(_ block: UInt64, _ source: Source) -> Bool { block * source.geometry.blockSize >= source.size }
 
   private func prepare(from block: UInt64) {
     guard !request.isInFlight else { return }
     submit(.prepare(from: block))
   }
+
+  private func didPrepare(_ new: [Digest], from first: UInt64) {
+    if first >= digestsFrom, first <= digestsEnd {
+      digests.removeLast(Int(digestsEnd - first))
+      // Those of blocks that are sent are not needed any more.
+      var sent = digests.count
+      if let sender, let next = sender.nextPiece {
+        sent = Int(clamping: next.offset / sender.geometry.blockSize - digestsFrom)
+      }
+      digests.removeFirst(min(sent, digests.count))
+      digestsFrom = first - UInt64(digests.count)
+      digests.append(contentsOf: new)
+    } else {
+      digestsFrom = first
+      digests = new
+    }
+    preparedEnd = min(first + Self.prepareCount, digestsEnd)
+  }
+
+  // MARK: Jobs
 
   private func submitNext() {
     guard !request.isInFlight, !hasEnded else { return }
@@ -233,7 +280,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private func prepare(_ source: Source, from first: UInt64) throws(StoreError) -> [Digest] {
     let geometry = source.geometry
     let start = first * geometry.blockSize
-    let end = min(start + UInt64(Self.prepareCount) * geometry.blockSize, source.size)
+    let end = min(start + Self.prepareCount * geometry.blockSize, source.size)
     if try source.hasChanged() { throw StoreError(.changed) }
     if source.book.bytes < end {
       // Hashing reads the blocks, which warms them too.
@@ -242,7 +289,7 @@ final class DownloadStream: ServerStream, PoolJob {
       touch(source.file, from: start, to: end)
     }
     do throws(Errno) {
-      return try source.book.digests(from: first, count: Self.prepareCount)
+      return try source.book.digests(from: first, count: Self.digestCount)
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
@@ -281,20 +328,7 @@ final class DownloadStream: ServerStream, PoolJob {
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
     case .agreed(let prefix): sender?.begin(at: prefix)
-    case .prepared(let first, let digests):
-      if first == preparedFrom + UInt64(prepared.count), prepared.count <= Self.prepareCount {
-        prepared.append(contentsOf: digests)
-        if prepared.count > Self.prepareCount {
-          let old = prepared.count - Self.prepareCount - Self.prepareCount / 2
-          if old > 0 {
-            prepared.removeFirst(old)
-            preparedFrom += UInt64(old)
-          }
-        }
-      } else {
-        preparedFrom = first
-        prepared = digests
-      }
+    case .prepared(let first, let digests): didPrepare(digests, from: first)
     }
     submitNext()
     connection.link?.flush()
