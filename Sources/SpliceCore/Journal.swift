@@ -9,6 +9,7 @@ internal import SpliceWire
 /// What a journal says about its transfer before any digest.
 package struct JournalHeader: Equatable, Sendable {
   package static let magic: [UInt8] = [0x53, 0x50, 0x4C, 0x4A]  // SPLJ
+  package static let version: UInt16 = 1
 
   package var blockSize: UInt64
   /// Of the whole file, as declared by the sender.
@@ -39,7 +40,7 @@ package struct JournalHeader: Equatable, Sendable {
 
   /// The bytes at the head of the file. Records follow them.
   package func encoded() -> [UInt8] {
-    RecordFile.header(magic: Self.magic) { output in
+    RecordFile.header(magic: Self.magic, version: Self.version) { output in
       output.append(integer: blockSize)
       output.append(integer: size)
       output.append(modified)
@@ -51,7 +52,7 @@ package struct JournalHeader: Equatable, Sendable {
 
   /// nil when the header is damaged or of another version.
   package init?(_ file: [UInt8]) {
-    guard var reader = RecordFile.reader(of: file, magic: Self.magic) else { return nil }
+    guard var reader = RecordFile.reader(of: file, magic: Self.magic, version: Self.version) else { return nil }
     do throws(Truncated) {
       blockSize = try reader.integer()
       size = try reader.integer()
@@ -116,6 +117,7 @@ package struct FileKey: Equatable, Sendable {
 /// What a digest book says about its file.
 package struct BookHeader: Equatable, Sendable {
   package static let magic: [UInt8] = [0x53, 0x50, 0x4C, 0x44]  // SPLD
+  package static let version: UInt16 = 2
 
   package var blockSize: UInt64
   package var key: FileKey
@@ -129,7 +131,7 @@ package struct BookHeader: Equatable, Sendable {
   }
 
   package func encoded() -> [UInt8] {
-    RecordFile.header(magic: Self.magic) { output in
+    RecordFile.header(magic: Self.magic, version: Self.version) { output in
       output.append(integer: blockSize)
       key.append(to: &output)
       output.append(lengthPrefixed: path)
@@ -137,7 +139,7 @@ package struct BookHeader: Equatable, Sendable {
   }
 
   package init?(_ file: [UInt8]) {
-    guard var reader = RecordFile.reader(of: file, magic: Self.magic) else { return nil }
+    guard var reader = RecordFile.reader(of: file, magic: Self.magic, version: Self.version) else { return nil }
     do throws(Truncated) {
       blockSize = try reader.integer()
       key = try FileKey(&reader)
@@ -154,6 +156,9 @@ package enum Record: Equatable, Sendable {
   case checkpoint(durable: UInt64)
   /// A process took up the file; it runs in this boot of the machine.
   case session(boot: BootID)
+  /// All blocks so far are named by this digest, see `PrefixChain`: who trusts it need not read them. In books
+  /// only.
+  case name(Digest)
 }
 
 /// Which boot of the machine wrote something: the kernel's random id, or zero where it has none.
@@ -171,7 +176,6 @@ package struct BootID: Equatable, Sendable {
 
 /// The parts that journals and digest books share.
 package enum RecordFile {
-  package static let version: UInt16 = 1
   /// The longest header: fixed fields and the longest path.
   package static let headerMax = 8192
   package static let recordSize = 40
@@ -179,7 +183,7 @@ package enum RecordFile {
   private static let prefixCount = 12
   private static let checkCount = 8
 
-  fileprivate static func header(magic: [UInt8], _ fields: (inout [UInt8]) -> Void) -> [UInt8] {
+  fileprivate static func header(magic: [UInt8], version: UInt16, _ fields: (inout [UInt8]) -> Void) -> [UInt8] {
     var output = magic
     output.append(integer: version)
     output.append(DigestAlgorithm.xxh3.rawValue)
@@ -194,7 +198,7 @@ package enum RecordFile {
   }
 
   /// A reader behind the fixed part of a whole and undamaged header at the head of `file`.
-  fileprivate static func reader(of file: [UInt8], magic: [UInt8]) -> ByteReader? {
+  fileprivate static func reader(of file: [UInt8], magic: [UInt8], version: UInt16) -> ByteReader? {
     guard let count = headerCount(file), Array(file[0..<4]) == magic else { return nil }
     var reader = ByteReader(Array(file[4..<count - checkCount]))
     do throws(Truncated) {
@@ -235,6 +239,17 @@ package struct RecordChain: Equatable, Sendable {
     check = RecordFile.storedCheck(header[(header.count - 8)...])
   }
 
+  /// Goes on behind a record that is taken as it is: if its check was damaged, the next record does not fit.
+  ///
+  /// - Parameters:
+  ///   - record: `RecordFile.recordSize` bytes.
+  ///   - blocks: how many blocks are recorded up to there.
+  package init(behind record: UnsafeRawBufferPointer, blocks: UInt64) {
+    require(record.count == RecordFile.recordSize, "records have one size")
+    check = UInt64(bigEndian: record.loadUnaligned(fromByteOffset: RecordFile.recordSize - 8, as: UInt64.self))
+    self.blocks = blocks
+  }
+
   /// Appends the bytes of the next record.
   ///
   /// - Parameter stamp: `FileKey.stamp` of the data at this moment; what differs later was changed by
@@ -247,6 +262,7 @@ package struct RecordChain: Equatable, Sendable {
     case .block(let block): (kind, digest) = (1, block)
     case .checkpoint(let durable): (kind, digest) = (2, Digest(high: durable, low: 0))
     case .session(let boot): (kind, digest) = (3, boot.digest)
+    case .name(let name): (kind, digest) = (4, name)
     }
     output.append(kind)
     output.append(contentsOf: [0, 0, 0])
@@ -278,6 +294,7 @@ package struct RecordChain: Equatable, Sendable {
     case 1: record = .block(digest)
     case 2: record = .checkpoint(durable: integer(at: 16, UInt64.self))
     case 3: record = .session(boot: BootID(digest))
+    case 4: record = .name(digest)
     default: return nil
     }
     check = expected

@@ -23,6 +23,13 @@ package struct PrefixChain: Equatable, Sendable {
     digest = BlockHasher.digest(of: parameters)
   }
 
+  /// Goes on behind so many blocks, which `digest` names.
+  package init(_ geometry: BlockGeometry, blocks: UInt64, digest: Digest) {
+    self.geometry = geometry
+    self.blocks = blocks
+    self.digest = digest
+  }
+
   package mutating func append(_ block: Digest) {
     digest = link(block)
     blocks += 1

@@ -47,13 +47,14 @@ private func entries(_ file: [UInt8]) -> (header: JournalHeader, entries: [Entry
 
 private func digest(_ first: UInt8) -> Digest { Digest(bytes: (0..<16).map { first + $0 }) }
 
-/// A session, two blocks, a checkpoint, a block, another session, a block, a checkpoint.
+/// A session, two blocks, a checkpoint, a block, another session, a block, a name, a checkpoint.
 private let small: [Entry] = [
   Entry(record: .session(boot: BootID(bytes: Array(0xB0...0xBF))), stamp: 1),
   Entry(record: .block(digest(0x10)), stamp: 2), Entry(record: .block(digest(0x20)), stamp: 3),
   Entry(record: .checkpoint(durable: 2 << 20), stamp: 4), Entry(record: .block(digest(0x30)), stamp: 5),
   Entry(record: .session(boot: BootID(bytes: Array(repeating: 0, count: 16))), stamp: .max),
-  Entry(record: .block(digest(0x40)), stamp: 7), Entry(record: .checkpoint(durable: .max), stamp: 0),
+  Entry(record: .block(digest(0x40)), stamp: 7), Entry(record: .name(digest(0x50)), stamp: 6),
+  Entry(record: .checkpoint(durable: .max), stamp: 0),
 ]
 
 @Suite("Journal") struct JournalTests {
@@ -68,6 +69,7 @@ private let small: [Entry] = [
       ("record-block-0", .block(digest(0x10)), 0x1112_1314_1516_1718),
       ("record-block-1", .block(digest(0x20)), 0x2122_2324_2526_2728),
       ("record-checkpoint", .checkpoint(durable: 2 << 20), 0x3132_3334_3536_3738),
+      ("record-name", .name(digest(0x30)), 0x4142_4344_4546_4748),
     ]
     for (name, record, stamp) in records {
       bytes = []
@@ -79,17 +81,17 @@ private let small: [Entry] = [
     #expect(
       BookHeader(blockSize: 1 << 20, key: key, path: [UInt8]("photos/a.raw")).encoded()
         == Vectors.bytes("book-header"))
-    #expect(Vectors.files.count == 6)
+    #expect(Vectors.files.count == 7)
   }
 
   /// The golden bytes are also read as what they mean.
   @Test("Golden vectors are read as their values")
   func goldenVectorsAreRead() throws {
-    let records = ["record-session", "record-block-0", "record-block-1", "record-checkpoint"]
+    let records = ["record-session", "record-block-0", "record-block-1", "record-checkpoint", "record-name"]
     let bytes = Vectors.bytes("journal-header") + records.flatMap(Vectors.bytes)
     let read = try #require(entries(bytes))
     #expect(read.header == header)
-    #expect(read.entries.map(\.record) == small[0..<4].map(\.record))
+    #expect(read.entries.map(\.record) == small[0..<4].map(\.record) + [.name(digest(0x30))])
     #expect(read.entries.map(\.stamp).first == 0x0102_0304_0506_0708)
     let book = try #require(BookHeader(Vectors.bytes("book-header")))
     #expect(book == BookHeader(blockSize: 1 << 20, key: key, path: [UInt8]("photos/a.raw")))

@@ -94,3 +94,88 @@ private let block = Int(Limits.blockSize)
     #expect(try source().book.blocks == 0)
   }
 }
+
+/// Books of many blocks, of which no file is needed: a book only knows digests.
+@Suite struct LongBookTests {
+  private let folder = TemporaryDirectory()
+
+  private func key(_ blocks: Int) -> FileKey {
+    let time = Timestamp(seconds: 1, nanoseconds: 2)
+    return FileKey(device: 3, inode: 4, size: UInt64(blocks * block), modified: time, changed: time)
+  }
+
+  private func digest(_ index: Int) -> Digest { Digest(high: UInt64(index), low: ~UInt64(index)) }
+
+  private func book(_ blocks: Int, _ trace: Trace = Trace()) throws -> DigestBook {
+    try DigestBook(key(blocks), in: TracingDirectory(folder.open(), trace), path: bytes("file"))
+  }
+
+  private func chain(_ count: Int, of blocks: Int) -> PrefixChain {
+    var chain = PrefixChain(BlockGeometry(fileSize: key(blocks).size))
+    for index in 0..<count { chain.append(digest(index)) }
+    return chain
+  }
+
+  private func write(_ count: Int, of blocks: Int) throws {
+    let book = try book(blocks)
+    while book.blocks < count { try book.append(digest(Int(book.blocks))) }
+  }
+
+  /// However many blocks, in however many turns: the same book.
+  @Test(arguments: [1, 63, 64, 65, 127, 128, 129, 130, 640, 1000])
+  func everyEndIsFoundAgain(_ count: Int) throws {
+    for end in [count / 3, count - 1, count] { try write(end, of: count) }
+    let book = try book(count)
+    #expect(book.chain == chain(count, of: count))
+    #expect(try book.digests(from: 0, count: .max) == (0..<count).map(digest))
+    for prefix in [0, 1, 62, 63, 64, 65, 66, 128, count / 2, count - 1, count] where prefix <= count {
+      #expect(try book.chain(ofBlocks: UInt64(prefix)) == chain(prefix, of: count))
+      #expect(try book.digests(from: UInt64(prefix), count: 3) == (prefix..<min(prefix + 3, count)).map(digest))
+    }
+    #expect(try book.chain(ofBlocks: UInt64(count + 1)) == nil)
+    #expect(try book.digests(from: UInt64(count + 7), count: 3).isEmpty)
+  }
+
+  /// What a resume reads of a book does not grow with the file.
+  @Test func longBookCostsWhatAShortOneDoes() throws {
+    var costs: [Int] = []
+    for count in [200, 20_000] {
+      try write(count, of: count)
+      let trace = Trace()
+      let book = try book(count, trace)
+      _ = try book.chain(ofBlocks: UInt64(count - 100))
+      _ = try book.digests(from: UInt64(count - 100), count: 8)
+      costs.append(trace.bytesRead)
+    }
+    #expect(costs[1] <= costs[0] + costs[0] / 4, "\(costs)")
+  }
+
+  /// A byte of a record is changed: the book is shorter, at the latest when the record is read; no digest and no
+  /// name is ever wrong.
+  @Test(arguments: [0, 5, 63, 64, 65, 66, 127, 128, 129, 130, 131, 190, 194, 195, 196, 202])
+  func damagedRecordIsNeverBelieved(_ record: Int) throws {
+    let count = 200
+    try write(count, of: count)
+    let name = try #require(try folder.open().reader().next()?.name)
+    let file = try folder.open().openFile(name, .readWrite, permissions: 0)
+    let header = try file.status().size - UInt64((count + 3) * RecordFile.recordSize)
+    let place = header + UInt64(record * RecordFile.recordSize + 20)
+    try file.write([try file.read(count: 1, at: place)[0] ^ 1], at: place)
+
+    for prefix in 0...count {
+      let book = try book(count)
+      if let chain = try book.chain(ofBlocks: UInt64(prefix)) { #expect(chain == self.chain(prefix, of: count)) }
+      let digests = try book.digests(from: UInt64(prefix), count: 9)
+      #expect(digests == (prefix..<prefix + digests.count).map(digest))
+    }
+    let all = try book(count)
+    _ = try all.digests(from: 0, count: .max)
+    let good = record - record / 65
+    #expect(all.blocks == UInt64(good))
+    // Written again from there, it is whole.
+    while all.blocks < count { try all.append(digest(Int(all.blocks))) }
+    let again = try book(count)
+    #expect(again.chain == chain(count, of: count))
+    #expect(try again.digests(from: 0, count: .max) == (0..<count).map(digest))
+  }
+}

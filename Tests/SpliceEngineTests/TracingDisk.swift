@@ -7,6 +7,8 @@ import SpliceSystem
 final class Trace {
   /// "sync a", "rename a", "syncfs", …
   private(set) var events: [String] = []
+  /// Bytes that were read of files.
+  fileprivate(set) var bytesRead = 0
   private var failures: [String: (error: Errno, after: Int)] = [:]
 
   /// Lets the next event of this text fail, or a later one: after so many good ones.
@@ -19,7 +21,10 @@ final class Trace {
     failures[event] = (failure.error, failure.after - 1)
   }
 
-  func forget() { events = [] }
+  func forget() {
+    events = []
+    bytesRead = 0
+  }
 }
 
 final class TracingDirectory: Directory {
@@ -90,7 +95,9 @@ final class TracingFile: File {
   func status() throws(Errno) -> FileStatus { try real.status() }
 
   func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
-    try real.read(into: into, at: offset)
+    let count = try real.read(into: into, at: offset)
+    trace.bytesRead += count
+    return count
   }
 
   func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64) throws(Errno) {

@@ -30,7 +30,7 @@ final class DownloadStream: ServerStream, PoolJob {
     case proved(PrefixProof)
     case chain([Digest])
     case agreed(AgreedPrefix)
-    case prepared(from: UInt64, digests: [Digest])
+    case prepared(from: UInt64)
     case failed(StoreError)
   }
 
@@ -52,6 +52,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private var job = Job.open
   private var outcome = Outcome.none
   private var source: Source?
+  private var fetched: [Digest] = []
 
   /// Digests of the blocks from `digestsFrom` on.
   private var digests: [Digest] = []
@@ -189,7 +190,7 @@ final class DownloadStream: ServerStream, PoolJob {
     submit(.prepare(from: block))
   }
 
-  private func didPrepare(_ new: [Digest], from first: UInt64) {
+  private func didPrepare(from first: UInt64) {
     if first >= digestsFrom, first <= digestsEnd {
       digests.removeLast(Int(digestsEnd - first))
       // Those of blocks that are sent are not needed any more.
@@ -199,11 +200,11 @@ final class DownloadStream: ServerStream, PoolJob {
       }
       digests.removeFirst(min(sent, digests.count))
       digestsFrom = first - UInt64(digests.count)
-      digests.append(contentsOf: new)
     } else {
       digestsFrom = first
-      digests = new
+      digests.removeAll(keepingCapacity: true)
     }
+    digests.append(contentsOf: fetched)
     preparedEnd = min(first + Self.prepareCount, digestsEnd)
   }
 
@@ -256,7 +257,8 @@ final class DownloadStream: ServerStream, PoolJob {
       return .agreed(agreed)
     case .prepare(let first):
       guard let source else { return .none }
-      return .prepared(from: first, digests: try prepare(source, from: first))
+      try prepare(source, from: first)
+      return .prepared(from: first)
     }
   }
 
@@ -277,7 +279,7 @@ final class DownloadStream: ServerStream, PoolJob {
     }
   }
 
-  private func prepare(_ source: Source, from first: UInt64) throws(StoreError) -> [Digest] {
+  private func prepare(_ source: Source, from first: UInt64) throws(StoreError) {
     let geometry = source.geometry
     let start = first * geometry.blockSize
     let end = min(start + Self.prepareCount * geometry.blockSize, source.size)
@@ -288,11 +290,9 @@ final class DownloadStream: ServerStream, PoolJob {
     } else {
       touch(source.file, from: start, to: end)
     }
-    do throws(Errno) {
-      return try source.book.digests(from: first, count: Self.digestCount)
-    } catch {
-      throw StoreError(error, otherwise: .readFailed)
-    }
+    fetched.removeAll(keepingCapacity: true)
+    let needed = Int((end - start + geometry.blockSize - 1) / geometry.blockSize)
+    try source.readDigests(from: first, count: Self.digestCount, needed: needed, into: &fetched)
   }
 
   /// Brings the pages into memory: the loop must not wait for them in sendfile.
@@ -328,7 +328,7 @@ final class DownloadStream: ServerStream, PoolJob {
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
     case .agreed(let prefix): sender?.begin(at: prefix)
-    case .prepared(let first, let digests): didPrepare(digests, from: first)
+    case .prepared(let first): didPrepare(from: first)
     }
     submitNext()
     connection.link?.flush()

@@ -103,7 +103,7 @@ final class TreeStream: ServerStream, PoolJob {
       try store.remove(path)
       return .removed
     default:
-      if verifier == nil { verifier = Verifier(try store.openSource(path)) }
+      if verifier == nil { verifier = try Verifier(try store.openSource(path)) }
       guard let verifier else { return .removed }
       if let result = try verifier.advance() { return .verified(result) }
       return .verifying(verifier.bytes)

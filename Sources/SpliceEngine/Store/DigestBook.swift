@@ -9,15 +9,22 @@ package import SpliceSystem
 /// On disk it is a cache: it is never synced, and it is believed only for the very `FileKey` it was made
 /// for. Two books of the same content may be extended at a time: both write the same bytes.
 ///
+/// Behind every 64 blocks a record names all of them, so that opening a book and naming a prefix costs the same
+/// for every size of file. Nothing is believed that does not agree with the record before it; where a book turns
+/// out to be damaged it is only shorter from then on.
+///
 /// Blocking: call it on a thread of the pool, one job at a time.
 package final class DigestBook {
   package let geometry: BlockGeometry
   /// The chain over all blocks in the book.
   package private(set) var chain: PrefixChain
   private let key: FileKey
+  private static let groupSize: UInt64 = 64
   /// nil: the file has one block, or there is no folder for books; digests are kept in memory.
   private var log: RecordLog?
   private var memory: [Digest] = []
+  /// The next record is a name.
+  private var isNameDue = false
 
   /// A book that is kept nowhere.
   package init(inMemory key: FileKey) {
@@ -32,22 +39,72 @@ package final class DigestBook {
   package init(_ key: FileKey, in folder: any Directory, path: [UInt8], mayCreate: Bool = true) throws(Errno) {
     self.key = key
     geometry = BlockGeometry(fileSize: key.size)
-    var chain = PrefixChain(geometry)
+    chain = PrefixChain(geometry)
     let header = BookHeader(blockSize: geometry.blockSize, key: key, path: path)
     if let log = try Self.existing(header, in: folder) {
-      var last: RecordLog.Position?
-      try log.scan { record, _, after in
-        guard case .block(let digest) = record else { return false }
-        chain.append(digest)
-        last = after
-        return true
-      }
-      log.resume(at: last)
       self.log = log
+      try findEnd(log)
     } else if mayCreate {
       log = try Self.create(header, in: folder)
     }
+  }
+
+  // MARK: The records
+
+  /// The place of the record of a block, counted in records.
+  private static func index(of block: UInt64) -> UInt64 { block + block / groupSize }
+
+  /// Finds the last good record behind the last name that is whole, or, without one, behind the first record.
+  private func findEnd(_ log: RecordLog) throws(Errno) {
+    let groups = try log.recordCount() / (Self.groupSize + 1)
+    if groups > 0, let (named, position) = try readName(log, ofGroups: groups) {
+      try read(log, from: position, behind: named)
+    } else {
+      try recheck()
+    }
+  }
+
+  /// Reads all records, and is shorter afterwards when one of them is damaged.
+  package func recheck() throws(Errno) {
+    if let log { try read(log, from: nil, behind: PrefixChain(geometry)) }
+  }
+
+  /// Reads on to the last good record; appending goes on there.
+  private func read(_ log: RecordLog, from first: RecordLog.Position?, behind named: PrefixChain) throws(Errno) {
+    var chain = named
+    var isNamed = true
+    var last = first
+    try log.scan(from: first) { record, _, after in
+      switch record {
+      case .block(let digest) where isNamed || chain.blocks % Self.groupSize != 0:
+        chain.append(digest)
+        isNamed = false
+      case .name(chain.digest) where !isNamed && chain.blocks % Self.groupSize == 0: isNamed = true
+      default: return false
+      }
+      last = after
+      return true
+    }
+    log.resume(at: last)
     self.chain = chain
+    isNameDue = !isNamed && chain.blocks % Self.groupSize == 0
+  }
+
+  /// The chain over so many groups, and the place behind its record; nil when that is missing or damaged.
+  private func readName(
+    _ log: RecordLog, ofGroups groups: UInt64
+  ) throws(Errno) -> (PrefixChain, RecordLog.Position?)? {
+    let blocks = groups * Self.groupSize
+    if blocks == 0 { return (PrefixChain(geometry), nil) }
+    guard let place = try log.position(ofRecord: Self.index(of: blocks) - 1, blocks: blocks) else { return nil }
+    var found: (PrefixChain, RecordLog.Position?)?
+    try log.scan(from: place) { record, _, after in
+      if case .name(let digest) = record {
+        found = (PrefixChain(geometry, blocks: blocks, digest: digest), after)
+      }
+      return false
+    }
+    return found
   }
 
   private static func existing(_ header: BookHeader, in folder: any Directory) throws(Errno) -> RecordLog? {
@@ -93,27 +150,59 @@ package final class DigestBook {
   package var bytes: UInt64 { min(chain.blocks * geometry.blockSize, key.size) }
 
   package func append(_ digest: Digest) throws(Errno) {
-    if let log { try log.append(.block(digest), stamp: key.stamp) } else { memory.append(digest) }
-    chain.append(digest)
-  }
-
-  /// Up to `count` digests from block `first` on; fewer at the end of the book.
-  package func digests(from first: UInt64, count: Int) throws(Errno) -> [Digest] {
-    if let log { return try log.blocks(from: first, count: count) }
-    let start = Int(clamping: min(first, UInt64(memory.count)))
-    return Array(memory[start..<min(start + count, memory.count)])
-  }
-
-  /// P(count - 1) for each of `blockCounts`, which rise; fewer when fewer blocks are in the book.
-  package func chain(at blockCounts: [UInt64]) throws(Errno) -> [Digest] {
-    if let log { return try log.chain(at: blockCounts, of: geometry) }
-    var chain = PrefixChain(geometry)
-    var digests: [Digest] = []
-    for digest in memory where digests.count < blockCounts.count {
-      chain.append(digest)
-      if chain.blocks == blockCounts[digests.count] { digests.append(chain.digest) }
+    if let log {
+      if isNameDue { try log.append(.name(chain.digest), stamp: key.stamp) }
+      isNameDue = false
+      try log.append(.block(digest), stamp: key.stamp)
+    } else {
+      memory.append(digest)
     }
+    chain.append(digest)
+    isNameDue = chain.blocks % Self.groupSize == 0
+  }
+
+  // MARK: Reading
+
+  /// Appends up to `count` digests, from block `first` on, to `digests`; fewer at the end of the book, or where
+  /// it is damaged: then it ends there.
+  package func read(from first: UInt64, count: Int, into digests: inout [Digest]) throws(Errno) {
+    let first = min(first, blocks)
+    let wanted = Int(clamping: min(UInt64(count), blocks - first))
+    guard let log else { return digests.append(contentsOf: memory[Int(first)..<Int(first) + wanted]) }
+    let end = digests.count + wanted
+    if wanted > 0, let place = try log.position(ofRecord: Self.index(of: first), blocks: first) {
+      try log.scan(from: place) { record, _, _ in
+        if case .block(let digest) = record { digests.append(digest) }
+        return digests.count < end
+      }
+    }
+    if digests.count < end { try recheck() }
+  }
+
+  package func digests(from first: UInt64, count: Int) throws(Errno) -> [Digest] {
+    var digests: [Digest] = []
+    try read(from: first, count: count, into: &digests)
     return digests
+  }
+
+  /// The chain over the first `count` blocks; nil when the book has not so many, or turned out to be damaged.
+  package func chain(ofBlocks count: UInt64) throws(Errno) -> PrefixChain? {
+    if count == blocks { return chain }
+    if count > blocks { return nil }
+    var chain = PrefixChain(geometry)
+    var rest: [Digest]
+    if let log {
+      guard let (named, _) = try readName(log, ofGroups: count / Self.groupSize) else {
+        try recheck()
+        return nil
+      }
+      chain = named
+      rest = try digests(from: chain.blocks, count: Int(count - chain.blocks))
+    } else {
+      rest = Array(memory[..<Int(count)])
+    }
+    for digest in rest { chain.append(digest) }
+    return chain.blocks == count ? chain : nil
   }
 
   /// Forgets everything: the file does not hold what the book says.
@@ -121,5 +210,6 @@ package final class DigestBook {
     try log?.cut(at: nil)
     memory = []
     chain = PrefixChain(geometry)
+    isNameDue = false
   }
 }

@@ -38,35 +38,40 @@ struct JournalEvidence {
   var recordedDurable: UInt64 = 0
   /// Bytes behind this are not worth reading; nil = as many as there are.
   var limit: UInt64?
+  /// The digests of the trusted blocks.
+  var trusted: ArraySlice<Digest> = []
+  /// Behind the last record; nil when the trusted blocks end before it.
+  var end: RecordLog.Position?
 
   static let none = JournalEvidence()
 
   private init() {}
 
   init(_ log: RecordLog, geometry: BlockGeometry, status: FileStatus, boot: Boot) throws(Errno) {
-    var recorded: UInt64 = 0
     var digests: [Digest] = []
+    digests.reserveCapacity(Int(try log.recordCount()))
     var checkpoint: UInt64 = 0
-    var afterCheckpoint: [Digest] = []
+    var checkpointBlocks = 0
     var lastBoot: BootID?
     var lastStamp: UInt64?
     try log.scan { record, stamp, after in
       switch record {
-      case .block(let digest):
-        digests.append(digest)
-        afterCheckpoint.append(digest)
+      case .block(let digest): digests.append(digest)
       case .checkpoint(let bytes):
         checkpoint = bytes
-        afterCheckpoint.removeAll(keepingCapacity: true)
+        checkpointBlocks = digests.count
       case .session(let id): lastBoot = id
+      case .name: return false
       }
-      recorded = after.blocks
+      end = after
       lastStamp = stamp
       return true
     }
+    let recorded = UInt64(digests.count)
     let isUntouched = lastStamp == status.key.stamp
     if lastBoot == boot.id {
       guard isUntouched else {
+        end = nil
         self.recorded = digests
         recordedDurable = checkpoint
         return
@@ -74,12 +79,17 @@ struct JournalEvidence {
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
     } else if isUntouched || status.changed.isBefore(boot.startedAt) {
-      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else { return }
+      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else {
+        end = nil
+        return
+      }
       trustedBlocks = geometry.wholeBlocks(in: checkpoint)
       durable = checkpoint
-      suspects = afterCheckpoint
+      suspects = Array(digests[checkpointBlocks...])
       limit = max(checkpoint, recorded * geometry.blockSize)
     }
+    trusted = digests[..<Int(trustedBlocks)]
+    if trustedBlocks < recorded { end = nil }
   }
 }
 

@@ -16,13 +16,15 @@ package final class RecordLog {
   }
 
   /// Records are read this many at a time.
-  private static let scanCount = 512
+  private static let scanCount = 128
 
   fileprivate let file: any File
   fileprivate let start: Position
   /// Where the next record will be written.
   fileprivate var end: Position
   private var output: [UInt8] = []
+  /// What a scan reads into.
+  private var scratch: [UInt8] = []
 
   /// A new file: writes `header` at its beginning.
   package init(_ file: any File, newHeader header: [UInt8]) throws(Errno) {
@@ -48,18 +50,44 @@ package final class RecordLog {
     return (RecordLog(file, start: start), header)
   }
 
+  /// Whole records that there is room for in the file, good or not.
+  package func recordCount() throws(Errno) -> UInt64 {
+    let size = try file.status().size
+    return (size - min(size, start.offset)) / UInt64(RecordFile.recordSize)
+  }
+
+  /// The place before record `index`, which is taken as it is: what a scan from there finds is believed only
+  /// if it agrees with the record before. nil when there is none.
+  ///
+  /// - Parameter blocks: how many of the records before are of blocks.
+  package func position(ofRecord index: UInt64, blocks: UInt64) throws(Errno) -> Position? {
+    if index == 0 { return start }
+    let size = UInt64(RecordFile.recordSize)
+    let before = start.offset + (index - 1) * size
+    let chain: Result<RecordChain?, Errno> = withUnsafeTemporaryAllocation(
+      byteCount: RecordFile.recordSize, alignment: 8
+    ) { raw in
+      do throws(Errno) {
+        guard try file.readAll(into: raw, at: before) == raw.count else { return .success(nil) }
+        return .success(RecordChain(behind: UnsafeRawBufferPointer(raw), blocks: blocks))
+      } catch { return .failure(error) }
+    }
+    return try chain.get().map { Position(offset: start.offset + index * size, chain: $0) }
+  }
+
   /// Reads the records in order until one is damaged or missing, or `body` returns false.
   ///
-  /// - Parameter body: gets each record, the stamp stored with it, and the place behind it.
+  /// - Parameters:
+  ///   - first: where to begin; nil: with the first record.
+  ///   - body: gets each record, the stamp stored with it, and the place behind it.
   package func scan(
-    _ body: (Record, _ stamp: UInt64, _ after: Position) -> Bool
+    from first: Position? = nil, _ body: (Record, _ stamp: UInt64, _ after: Position) -> Bool
   ) throws(Errno) {
-    var position = start
+    var position = first ?? start
+    if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: Self.scanCount * RecordFile.recordSize) }
     while true {
-      let bytes = try Self.read(
-        file, at: position.offset, count: Self.scanCount * RecordFile.recordSize)
-      let whole = bytes.count / RecordFile.recordSize
-      let goesOn = bytes.withUnsafeBytes { raw in
+      let whole = try fillScratch(at: position.offset) / RecordFile.recordSize
+      let goesOn = scratch.withUnsafeBytes { raw in
         for index in 0..<whole {
           let record = UnsafeRawBufferPointer(
             rebasing: raw[index * RecordFile.recordSize..<(index + 1) * RecordFile.recordSize])
@@ -94,6 +122,14 @@ package final class RecordLog {
   package var position: Position { end }
 
   package func sync() throws(Errno) { try file.syncData() }
+
+  /// Returns how many bytes there were.
+  private func fillScratch(at offset: UInt64) throws(Errno) -> Int {
+    let result: Result<Int, Errno> = scratch.withUnsafeMutableBytes { raw in
+      do throws(Errno) { return .success(try file.readAll(into: raw, at: offset)) } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
 
   private func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
     let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in
@@ -130,14 +166,5 @@ extension RecordLog {
       return digests.count < blockCounts.count
     }
     return digests
-  }
-
-  /// The digests of up to `count` blocks from block `first` on, for files that hold nothing but block
-  /// records, already scanned.
-  package func blocks(from first: UInt64, count: Int) throws(Errno) -> [Digest] {
-    let size = UInt64(RecordFile.recordSize)
-    let bytes = try Self.read(file, at: start.offset + first * size, count: count * RecordFile.recordSize)
-    let whole = min(bytes.count / RecordFile.recordSize, Int(clamping: end.blocks - min(first, end.blocks)))
-    return (0..<whole).map { Digest(bytes: bytes[$0 * RecordFile.recordSize + 16..<$0 * RecordFile.recordSize + 32]) }
   }
 }

@@ -41,10 +41,9 @@ package final class Source {
     var left = budget
     while book.bytes < goal {
       if left == 0 { return false }
-      let end = geometry.blockEnd(book.bytes, fileSize: size)
-      left -= min(left, end - book.bytes)
+      left -= min(left, geometry.blockEnd(book.bytes, fileSize: size) - book.bytes)
       do throws(Errno) {
-        try book.append(digestOfBytes(from: book.bytes, to: end))
+        try extend(to: book.blocks + 1)
       } catch {
         throw StoreError(error, otherwise: .readFailed)
       }
@@ -65,21 +64,42 @@ package final class Source {
     }
   }
 
+  /// The first try may find that the book is damaged.
   private func chain(blocks: UInt64) throws(Errno) -> PrefixChain {
-    if blocks == book.blocks { return book.chain }
-    var chain = PrefixChain(geometry)
-    while chain.blocks < blocks {
-      let digests = try book.digests(from: chain.blocks, count: Int(min(512, blocks - chain.blocks)))
-      if digests.isEmpty { throw .inputOutput }
-      for digest in digests { chain.append(digest) }
+    if let chain = try book.chain(ofBlocks: blocks) { return chain }
+    try extend(to: blocks)
+    if let chain = try book.chain(ofBlocks: blocks) { return chain }
+    throw .inputOutput
+  }
+
+  private func extend(to blocks: UInt64) throws(Errno) {
+    while book.blocks < blocks {
+      try book.append(digestOfBytes(from: book.bytes, to: geometry.blockEnd(book.bytes, fileSize: size)))
     }
-    return chain
+  }
+
+  /// Appends the digests of up to `count` blocks from `first` on, of which `needed` at least are in the book.
+  package func readDigests(
+    from first: UInt64, count: Int, needed: Int, into digests: inout [Digest]
+  ) throws(StoreError) {
+    let before = digests.count
+    do throws(Errno) {
+      try book.read(from: first, count: count, into: &digests)
+      if digests.count - before >= needed { return }
+      digests.removeLast(digests.count - before)
+      try extend(to: first + UInt64(needed))
+      try book.read(from: first, count: count, into: &digests)
+    } catch {
+      throw StoreError(error, otherwise: .readFailed)
+    }
   }
 
   /// P(count - 1) for each of `blockCounts`, for which the book was extended.
   package func chain(at blockCounts: [UInt64]) throws(StoreError) -> [Digest] {
     do throws(Errno) {
-      return try book.chain(at: blockCounts)
+      var digests: [Digest] = []
+      for count in blockCounts where count <= book.blocks { digests.append(try chain(blocks: count).digest) }
+      return digests
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }

@@ -138,8 +138,8 @@ package final class Stage {
       journalIsForeign = !old.isSameTransfer(as: header)
       self.log = log
       evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
-      chain = try readChain(blocks: evidence.trustedBlocks)
-      try log.cut(at: positionBehind(blocks: chain.blocks))
+      for digest in evidence.trusted { chain.append(digest) }
+      if let end = evidence.end { try log.cut(at: end) } else { try log.cut(at: positionBehind(blocks: chain.blocks)) }
     }
     received = chain.blocks * geometry.blockSize
     let limit = min(status.size, evidence.limit ?? status.size)

@@ -17,8 +17,10 @@ package final class Verifier {
   /// Bytes read so far.
   package private(set) var bytes: UInt64 = 0
 
-  package init(_ source: Source) {
+  package init(_ source: Source) throws(StoreError) {
     self.source = source
+    // What is read as a whole is worth looking at the whole record of: its damage is not the file's.
+    do throws(Errno) { try source.book.recheck() } catch { throw StoreError(error, otherwise: .readFailed) }
     hadRecord = source.book.isComplete && source.size > 0
     chain = PrefixChain(source.geometry)
   }
@@ -32,7 +34,9 @@ package final class Verifier {
         let digest = try source.digestOfBytes(from: bytes, to: end)
         if hadRecord {
           let recorded = try source.book.digests(from: chain.blocks, count: 1)
-          if recorded.first != digest, damagedFrom == nil { damagedFrom = bytes }
+          // A record that vanishes meanwhile says nothing about the file.
+          guard let recorded = recorded.first else { throw .inputOutput }
+          if recorded != digest, damagedFrom == nil { damagedFrom = bytes }
         } else if source.book.blocks == chain.blocks {
           try source.book.append(digest)
         }
