@@ -14,6 +14,10 @@ package struct PieceQueue {
     let blockDigest: Digest?
   }
 
+  /// Pieces that there is room for from the first one on: as many as a connection may have waiting, when they
+  /// are as large as buffers.
+  fileprivate static let usualCount = Limits.connectionBacklogMax / Limits.bufferSize * 2
+
   private var pieces: [Piece] = []
   /// Bytes that wait.
   package private(set) var count = 0
@@ -24,6 +28,7 @@ package struct PieceQueue {
 
   /// Takes over the pin of `slice`.
   package mutating func append(_ slice: Slice, blockDigest: Digest?) {
+    if pieces.capacity == 0 { pieces.reserveCapacity(Self.usualCount) }
     pieces.append(Piece(slice: slice, blockDigest: blockDigest))
     count += slice.range.count
   }
@@ -32,6 +37,7 @@ package struct PieceQueue {
   package mutating func fill(_ batch: inout PieceBatch) {
     require(batch.slices.isEmpty, "one batch at a time")
     batch.blockDigest = nil
+    if batch.slices.capacity == 0 { batch.slices.reserveCapacity(Self.usualCount) }
     var taken = 0
     while taken < pieces.count, batch.count < Limits.jobSize, batch.blockDigest == nil {
       let piece = pieces[taken]
