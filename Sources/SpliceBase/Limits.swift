@@ -41,8 +41,13 @@ package enum Limits {
   /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing
   /// beside it.
   package static let jobSize = 1 << 20
-  /// Bytes read or sent for one connection before the loop looks at the others again.
-  package static let turnBudget = 512 << 10
+  /// Bytes read or sent for one connection before the loop looks at the others again: a block, where there are
+  /// few others; with many, no less than what a system call is worth.
+  package static let turnBudgetMax = 1 << 20
+  package static let turnBudgetMin = 64 << 10
+  /// Bytes sent for all busy connections of a loop, one turn each: a millisecond's work of a fast machine, which
+  /// is how long a small answer waits.
+  package static let roundBudget = 4 << 20
   /// So much at once, or to come, is worth a job that reads the socket itself.
   package static let bulkMin = 128 << 10
   /// Bytes that such a job receives, hashes and writes before it receives more into the same place: few

@@ -47,7 +47,7 @@ extension LinkOwner {
 /// Belongs to the loop's thread. The owner keeps the link, and the link its owner, until `linkDidEnd`.
 ///
 /// - Limits: holds no buffer while idle; at most `Limits.connectionBacklogMax` received bytes wait for the
-///   owner; each turn moves at most `Limits.turnBudget` bytes each way, so that one fast peer cannot hold
+///   owner; each turn moves at most its `TurnShare` each way, so that one fast peer cannot hold
 ///   the loop.
 package final class Link {
   private enum State {
@@ -67,6 +67,7 @@ package final class Link {
   private let loop: Loop
   private let transport: any Transport
   private let intake: Intake
+  private var share: TurnShareHolder
   private let watcher: SocketWatcher
   private var owner: (any LinkOwner)?
   private var state = State.open
@@ -97,9 +98,11 @@ package final class Link {
 
   /// Starts to read. Both sides begin with the magic, so it is queued here.
   package init(
-    _ loop: Loop, _ transport: any Transport, pool: BufferPool, owner: any LinkOwner
+    _ loop: Loop, _ transport: any Transport, pool: BufferPool, sharing share: TurnShare = TurnShare(),
+    owner: any LinkOwner
   ) throws(UVError) {
     self.loop = loop
+    self.share = TurnShareHolder(share)
     self.transport = transport
     intake = Intake(transport)
     self.pool = pool
@@ -151,12 +154,12 @@ package final class Link {
 
   /// What this turn may move; 0: the rate says to wait.
   private func turnBudget() -> Int {
-    guard let allowed = throttle?.allowance() else { return Limits.turnBudget }
+    guard let allowed = throttle?.allowance() else { return share.budget }
     if allowed == 0, !isThrottled {
       isThrottled = true
       throttle?.keeper.wait(self)
     }
-    return min(Limits.turnBudget, allowed)
+    return min(share.budget, allowed)
   }
 
   func mayGoOn() {
@@ -166,7 +169,7 @@ package final class Link {
 
   private func pump() {
     // A goodbye is not held up.
-    var budget = isOpen ? turnBudget() : Limits.turnBudget
+    var budget = isOpen ? turnBudget() : share.budget
     isBlocked = false
     while budget > 0 {
       if case .closed = state { return }
@@ -216,7 +219,7 @@ package final class Link {
   }
 
   private func receive() {
-    var budget = isOpen ? turnBudget() : Limits.turnBudget
+    var budget = isOpen ? turnBudget() : share.budget
     while budget > 0, !isLent {
       guard case .open = state else {
         if case .finishing = state { drain() }
@@ -400,6 +403,7 @@ package final class Link {
   private func end(_ reason: LinkEnd) {
     if case .closed = state { return }
     state = .closed
+    share.setBusy(false)
     output.removeAll(pool)
     filling?.filler = nil
     filling = nil
@@ -423,6 +427,7 @@ package final class Link {
     // Output that is left without being blocked used up its budget: the socket is writable, so the loop
     // comes back at once, after the others.
     if !output.isEmpty, !(isOpen && isThrottled) { events.insert(.writable) }
+    share.setBusy(!output.isEmpty)
     watcher.watch(events)
   }
 }

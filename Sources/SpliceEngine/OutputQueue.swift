@@ -67,7 +67,7 @@ struct OutputQueue {
       let sent: Int?
       if case .file(let file, let offset, let fileCount) = segments[first] {
         do throws(Errno) {
-          sent = try transport.sendFile(file.descriptor, at: offset, count: fileCount)
+          sent = try transport.sendFile(file.descriptor, at: offset, count: min(fileCount, budget - total))
         } catch { throw .socket(error) }
         if sent == 0 { throw .fileEnded }
       } else {

@@ -49,7 +49,7 @@ final class Connection: Session, LinkOwner {
     startedAt = worker.loop.now
     peerAddress = socket.peerAddress
     peerAddress?.format(into: &peer)
-    link = try Link(worker.loop, socket, pool: worker.pool, owner: self)
+    link = try Link(worker.loop, socket, pool: worker.pool, sharing: worker.share, owner: self)
     link?.throttle = worker.makeThrottle()
     log(.info) { $0.append("connected") }
   }

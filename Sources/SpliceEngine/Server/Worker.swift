@@ -30,6 +30,7 @@ final class Worker {
   let commits: CommitQueue
   let shared: Shared
   private let rates: RateKeeper
+  let share = TurnShare()
   /// What this worker was told last.
   private(set) var configuration: ServerConfiguration
   /// All workers, this one among them; set before any runs.
