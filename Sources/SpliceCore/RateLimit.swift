@@ -11,6 +11,8 @@ package struct RateLimit: Sendable {
 
   package let bytesPerSecond: UInt64
   private var level: Int64
+  /// Thousandths of a byte that `level` does not count: looked at every millisecond, they are the rate.
+  private var fraction: UInt64 = 0
   private var filledAt: Instant
 
   /// - Parameter bytesPerSecond: at least 1.
@@ -29,15 +31,12 @@ package struct RateLimit: Sendable {
 
   /// Bytes that may go now; 0 means: wait.
   package mutating func allowance(now: Instant) -> Int {
-    let elapsed = now.milliseconds(since: filledAt)
-    let (product, overflow) = bytesPerSecond.multipliedReportingOverflow(by: elapsed)
-    let gained = overflow ? UInt64.max : product / 1000
-    if gained > 0 {
-      // The part of a millisecond's worth that is left over is not lost.
-      let used = overflow ? elapsed : gained * 1000 / bytesPerSecond
-      filledAt = filledAt.advanced(byMilliseconds: used)
-      level += min(Int64(clamping: gained), capacity - level)
-    }
+    let (product, overflow) = bytesPerSecond.multipliedReportingOverflow(by: now.milliseconds(since: filledAt))
+    let (thousandths, carry) = product.addingReportingOverflow(fraction)
+    let gained = overflow || carry ? .max : thousandths / 1000
+    fraction = thousandths % 1000
+    filledAt = now
+    level += min(Int64(clamping: gained), capacity - level)
     return Int(max(0, level))
   }
 

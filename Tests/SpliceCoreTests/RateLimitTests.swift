@@ -30,6 +30,21 @@ import Testing
     #expect(limit.allowance(now: at(100)) == 10)
   }
 
+  /// However often somebody asks, and whatever does not divide: what goes in ten seconds is the rate, to the byte.
+  @Test(arguments: [1, 3, 999, 1000, 1001, 1500, 2 << 20, 1_234_567_891], [1, 2, 3, 7, 20])
+  func whoAsksOftenGetsNoMoreAndNoLess(_ rate: UInt64, _ step: UInt64) {
+    var limit = RateLimit(bytesPerSecond: rate, now: at(0))
+    limit.take(limit.allowance(now: at(0)))
+    var total = 0
+    for time in stride(from: step, through: 10_000, by: Int(step)) {
+      let allowed = limit.allowance(now: at(time))
+      limit.take(allowed)
+      total += allowed
+    }
+    let milliseconds = 10_000 / step * step
+    #expect(total == Int(rate * milliseconds / 1000))
+  }
+
   @Test func overdraftIsPaidBack() {
     var limit = RateLimit(bytesPerSecond: 1000, now: at(0))
     limit.take(300)
