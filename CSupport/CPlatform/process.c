@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -191,6 +194,13 @@ int csplice_terminal_columns(int fd)
     if (ioctl(fd, TIOCGWINSZ, &size) < 0)
         return -errno;
     return size.ws_col;
+}
+
+void csplice_return_large_blocks(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
+#endif
 }
 
 void csplice_set_file_mode_mask(uint32_t mask)

@@ -24,6 +24,7 @@ enum Daemon {
     Process.ignoreBrokenPipe()
     let descriptors = Process.raiseDescriptorLimit()
     Process.setFileModeMask(0o022)
+    Process.returnLargeBlocks()
     if let user = options.user {
       guard become(user) else { return 1 }
     }
