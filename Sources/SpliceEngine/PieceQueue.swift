@@ -39,7 +39,7 @@ package struct PieceQueue {
     batch.blockDigest = nil
     if batch.slices.capacity == 0 { batch.slices.reserveCapacity(Self.usualCount) }
     var taken = 0
-    while taken < pieces.count, batch.count < Limits.jobSize, batch.blockDigest == nil {
+    while taken < min(pieces.count, PieceBatch.pieceMax), batch.count < Limits.jobSize, batch.blockDigest == nil {
       let piece = pieces[taken]
       batch.slices.append(piece.slice)
       batch.count += piece.slice.range.count
@@ -65,6 +65,9 @@ package struct PieceQueue {
 
 /// What one job writes. Filled and emptied on the loop's thread, stored on a thread of the pool.
 package struct PieceBatch {
+  /// Pieces of one job: their list fits on the stack (1 KiB is what the compiler puts there).
+  fileprivate static let pieceMax = 64
+
   fileprivate var slices: [Slice] = []
   fileprivate var blockDigest: Digest?
   /// Bytes in it.
