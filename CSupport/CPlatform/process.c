@@ -149,6 +149,13 @@ void csplice_ignore_broken_pipe(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+void csplice_ignore_broken_pipe_unless_handled(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 int64_t csplice_raise_descriptor_limit(void)
 {
     struct rlimit limit;

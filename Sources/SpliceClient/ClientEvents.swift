@@ -1,10 +1,21 @@
 // What a client run tells whoever shows it: progress, notices, and one result a file.
 
 package import SpliceBase
+package import SpliceSystem
 package import SpliceWire
 
 /// Why a file, or the whole run, did not succeed.
 package struct ClientError: Error, Equatable {
+  /// What the codes of the protocol do not tell apart.
+  package enum Cause: Equatable {
+    case unspecified
+    case system(Errno)
+    case unknownHost
+    /// The connection broke, and the time for trying again is over.
+    case disconnected
+    case cancelled
+  }
+
   package var code: ErrorCode
   /// The path it is about, as the user would recognise it; may be empty.
   package var path: [UInt8]
@@ -14,12 +25,16 @@ package struct ClientError: Error, Equatable {
   package var isResumable: Bool
   /// The server's advice how long to wait at least; 0 = none.
   package var retryAfterSeconds: UInt32 = 0
+  package var cause: Cause
 
-  package init(_ code: ErrorCode, path: [UInt8], text: [UInt8], isResumable: Bool) {
+  package init(
+    _ code: ErrorCode, path: [UInt8], text: [UInt8], isResumable: Bool, cause: Cause = .unspecified
+  ) {
     self.code = code
     self.path = path
     self.text = text
     self.isResumable = isResumable
+    self.cause = cause
   }
 
   /// What the server said about `path`.
@@ -40,8 +55,10 @@ package struct FileResult {
     case failed(ClientError)
   }
 
-  /// The remote path.
+  /// The remote path; of what never came to be a transfer the path that is to blame, on either side.
   package var path: [UInt8] = []
+  /// Empty for what never came to be a transfer.
+  package var localPath: [UInt8] = []
   package var outcome = Outcome.done
   /// Of the whole file, in bytes.
   package var size: UInt64 = 0

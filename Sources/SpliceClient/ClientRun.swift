@@ -70,10 +70,15 @@ package final class ClientRun: LinkOwner {
   private var givingUp: ClientError?
   private var ticker: Timer?
   private var signals: [SignalWatcher] = []
+  private var trigger: Trigger?
   package private(set) var isInterrupted = false
+  /// Interrupted by `requestCancel`: nobody else says what became of the files.
+  private var isCancelled = false
   private var isEnding = false
   private var fence: UInt64
 
+  /// `run` has to be called, once.
+  ///
   /// - Parameter retrySeconds: how long to go on trying without any progress; 0 = one attempt.
   package init(
     _ place: ServerPlace, retrySeconds: UInt64, source: any TaskSource, observer: any ClientObserver
@@ -92,7 +97,25 @@ package final class ClientRun: LinkOwner {
     lastPing = loop.now
     heardAt = loop.now
     answeredAt = loop.now
+    do throws(UVError) {
+      trigger = try Trigger(loop) { self.cancel() }
+    } catch {
+      loop.close()
+      throw error
+    }
   }
+
+  /// SIGINT and SIGTERM stop what moves, keep it, and let `run` return; the second one ends the process. Before
+  /// `run`.
+  package func obeySignals() throws(UVError) {
+    for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
+      signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
+    }
+  }
+
+  /// Any thread, also after `run`: stops what moves, keeps it, and lets `run` return. Files that were begun and are
+  /// not whole end with an error.
+  package func requestCancel() { trigger?.pull() }
 
   /// Runs until every task has ended. Blocks the calling thread.
   package func run() throws(UVError) {
@@ -100,9 +123,6 @@ package final class ClientRun: LinkOwner {
     let ticker = try Timer(loop) { self.tick() }
     ticker.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
     self.ticker = ticker
-    for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
-      signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
-    }
     connect()
     while loop.run() {}
     loop.close()
@@ -392,6 +412,16 @@ package final class ClientRun: LinkOwner {
 
   private func interrupt() {
     if isInterrupted { Process.exit(130) }
+    stop()
+  }
+
+  private func cancel() {
+    guard !isEnding, !isInterrupted else { return }
+    isCancelled = true
+    stop()
+  }
+
+  private func stop() {
     isInterrupted = true
     connector?.cancel()
     connector = nil
@@ -403,6 +433,11 @@ package final class ClientRun: LinkOwner {
   private func end() {
     guard !isEnding else { return }
     isEnding = true
+    if isCancelled {
+      let error = ClientError(
+        .timeout, path: [], text: [UInt8]("cancelled"), isResumable: true, cause: .cancelled)
+      for task in restarting { report(task, error) }
+    }
     // Tasks hold the run that started them: one that kept them after its end would never go away.
     restarting = []
     link?.finish()
@@ -410,6 +445,7 @@ package final class ClientRun: LinkOwner {
     retryTimer?.close()
     for signal in signals { signal.close() }
     signals = []
+    trigger?.close()
     if link == nil { closeTicker() }
   }
 
@@ -526,7 +562,7 @@ package final class ClientRun: LinkOwner {
     case .malformed(let error): text.append(error.sentence)
     case .fileEnded, .closedHere: text.append("no answer from the server")
     }
-    return ClientError(.timeout, path: [], text: text, isResumable: true)
+    return ClientError(.timeout, path: [], text: text, isResumable: true, cause: .disconnected)
   }
 
   private func tick() {

@@ -39,6 +39,7 @@ package final class Connector {
   private var timer: Timer?
   private var resolver: Resolver?
   private var lastError: StaticString = "the name has no address"
+  private var lastCause = ClientError.Cause.unspecified
 
   /// - Parameter completion: called once, later or at once, unless `cancel` comes first.
   package init(
@@ -68,7 +69,9 @@ package final class Connector {
       var text = [UInt8]("cannot reach the daemon: ")
       text.append(error == .connectionRefused ? "it is not running" : error.name)
       text.append("; name its control socket, or the folder that it serves, with --control")
-      finish(.failure(ClientError(.cannotConnect, path: path, text: text, isResumable: false)))
+      finish(
+        .failure(
+          ClientError(.cannotConnect, path: path, text: text, isResumable: false, cause: .system(error))))
     }
   }
 
@@ -87,7 +90,7 @@ package final class Connector {
           text.append(": ")
           error.describe(into: &text)
           if error == .noName { text.append("; check the name in the address") }
-          self.fail(text, isResumable: error != .noName)
+          self.fail(text, isResumable: error != .noName, error == .noName ? .unknownHost : .unspecified)
         }
       }
     } catch {
@@ -114,7 +117,7 @@ package final class Connector {
         text.append(place)
         text.append(": ")
         text.append(lastError)
-        return fail(text)
+        return fail(text, lastCause)
       }
       let next = addresses.removeFirst()
       guard let address = SocketAddress(bytes: next.bytes, port: next.port, scope: next.scope)
@@ -122,7 +125,7 @@ package final class Connector {
       do throws(Errno) {
         socket = try Socket.connect(to: address)
       } catch {
-        lastError = error.name
+        note(error)
         continue
       }
       guard let socket else { continue }
@@ -138,6 +141,7 @@ package final class Connector {
       }
       timer?.start(after: Self.timeoutMilliseconds) {
         self.lastError = "no answer"
+        self.lastCause = .system(.timedOut)
         self.dropSocket()
         self.tryNext()
       }
@@ -148,7 +152,7 @@ package final class Connector {
   private func didConnect() {
     guard let socket else { return }
     if let error = socket.connectError() {
-      lastError = error.name
+      note(error)
       dropSocket()
       return tryNext()
     }
@@ -160,6 +164,11 @@ package final class Connector {
     timer = nil
   }
 
+  private func note(_ error: Errno) {
+    lastError = error.name
+    lastCause = .system(error)
+  }
+
   private func dropSocket() {
     guard let socket else { return }
     self.socket = nil
@@ -169,10 +178,11 @@ package final class Connector {
   }
 
   /// - Parameter isResumable: false when another try would find the same.
-  private func fail(_ text: [UInt8], isResumable: Bool = true) {
+  private func fail(_ text: [UInt8], isResumable: Bool = true, _ cause: ClientError.Cause = .unspecified) {
     timer?.close()
     timer = nil
-    finish(.failure(ClientError(.cannotConnect, path: [], text: text, isResumable: isResumable)))
+    finish(
+      .failure(ClientError(.cannotConnect, path: [], text: text, isResumable: isResumable, cause: cause)))
   }
 
   private func finish(_ result: Result<Socket, ClientError>) {

@@ -113,6 +113,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     self.cache = cache
     result = FileResult(path: item.remotePath)
     result.size = item.size ?? 0
+    result.localPath = localPath
   }
 
   package var isBulk: Bool { (item.size ?? .max) > 4 * Limits.blockSize }
@@ -479,7 +480,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       return ClientError(.locked, path: localPath, text: text, isResumable: true)
     }
     return ClientError(
-      error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace)
+      error.code, path: localPath, text: error.sentence, isResumable: error.code == .noSpace,
+      cause: error.cause.map { .system($0) } ?? .unspecified)
   }
 
   /// On the loop's thread again.

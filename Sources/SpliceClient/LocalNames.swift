@@ -103,7 +103,8 @@ extension ClientError {
       default: .readFailed
       }
     self.init(
-      code, path: path, text: [UInt8](failed) + [UInt8](": ") + [UInt8](errno.name), isResumable: false)
+      code, path: path, text: [UInt8](failed) + [UInt8](": ") + [UInt8](errno.name), isResumable: false,
+      cause: .system(errno))
   }
 
   init(_ code: ErrorCode, path: [UInt8], _ text: StaticString) {

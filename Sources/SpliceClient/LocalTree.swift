@@ -33,8 +33,20 @@ package struct LocalItem: Equatable, Sendable {
 /// - Order: of the operands, and within a folder as the file system gives it.
 /// - Threads: one at a time; every call may block on the disk. Notices come on the caller's thread.
 package final class LocalTree {
-  private let operands: [[UInt8]]
-  let destination: Endpoint
+  /// A local file or folder, and the remote path that it gets.
+  package struct Operand {
+    package var localPath: [UInt8]
+    package var remotePath: [UInt8]
+
+    package init(localPath: [UInt8], remotePath: [UInt8]) {
+      self.localPath = localPath
+      self.remotePath = remotePath
+    }
+  }
+
+  private let operands: [Operand]
+  /// The path of the address as it was written.
+  let writtenPath: [UInt8]
   private let isRecursive: Bool
   private let observer: any ClientObserver
 
@@ -54,12 +66,23 @@ package final class LocalTree {
   }
 
   package init(
-    operands: [[UInt8]], destination: Endpoint, isRecursive: Bool, observer: any ClientObserver
+    _ operands: [Operand], writtenPath: [UInt8], isRecursive: Bool, observer: any ClientObserver
   ) {
     self.operands = operands
-    self.destination = destination
+    self.writtenPath = writtenPath
     self.isRecursive = isRecursive
     self.observer = observer
+  }
+
+  /// Operands that keep their names, as on a command line: see `LocalNames.remotePath`.
+  package convenience init(
+    operands: [[UInt8]], destination: Endpoint, isRecursive: Bool, observer: any ClientObserver
+  ) {
+    self.init(
+      operands.map {
+        Operand(localPath: $0, remotePath: LocalNames.remotePath(of: $0, to: destination))
+      },
+      writtenPath: destination.path.bytes, isRecursive: isRecursive, observer: observer)
   }
 
   /// The next file or empty folder, or nil after the last.
@@ -78,14 +101,15 @@ package final class LocalTree {
   }
 
   /// The item for a file; nil for a folder, which is on `levels` then.
-  private func begin(_ operand: [UInt8]) throws(ClientError) -> LocalItem? {
+  private func begin(_ next: Operand) throws(ClientError) -> LocalItem? {
+    let operand = next.localPath
+    let remotePath = next.remotePath
     let status: FileStatus
     do throws(Errno) {
       status = try LocalFiles.status(operand)
     } catch {
       throw ClientError(failed: "cannot read", path: operand, errno: error)
     }
-    let remotePath = LocalNames.remotePath(of: operand, to: destination)
     switch status.kind {
     case .regular:
       return try item(operand, remotePath, status)

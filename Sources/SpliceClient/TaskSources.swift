@@ -29,7 +29,7 @@ package final class UploadSource: TaskSource {
       UploadTask.Item(
         localPath: item.localPath, remotePath: item.remotePath, size: item.status.size,
         isDirectory: item.isDirectory, policy: policy,
-        isNamedByUser: item.remotePath == tree.destination.path.bytes),
+        isNamedByUser: item.remotePath == tree.writtenPath),
       owner: owner, absolutePath: absolutePath, cache: cache)
   }
 }

@@ -116,6 +116,7 @@ package final class UploadTask: ClientTask, PoolJob {
     self.item = item
     self.cache = cache
     result = FileResult(path: item.remotePath)
+    result.localPath = item.localPath
     result.size = item.size
     var name = owner
     for part in [absolutePath ?? item.localPath, item.remotePath] {
@@ -472,7 +473,10 @@ package final class UploadTask: ClientTask, PoolJob {
       let text = [UInt8]("the file keeps changing while it is read")
       restart(ClientError(.changed, path: item.localPath, text: text, isResumable: true))
     case .failed(let error):
-      end(ClientError(error.code, path: item.localPath, text: error.sentence, isResumable: false))
+      end(
+        ClientError(
+          error.code, path: item.localPath, text: error.sentence, isResumable: false,
+          cause: error.cause.map { .system($0) } ?? .unspecified))
     }
     owner?.flush()
   }

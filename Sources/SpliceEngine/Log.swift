@@ -1,4 +1,5 @@
-// Lines for the service manager: standard error, with the priority in front as systemd reads it.
+// What the server has to say: lines on standard error for the service manager, or whatever the program that
+// embeds it does with them.
 
 internal import SpliceBase
 internal import SpliceSystem
@@ -31,11 +32,16 @@ package enum LogLevel: UInt8, Sendable, Comparable {
   }
 }
 
-/// Writes log lines. Any thread: a line is one write.
+/// Writes log lines. Any thread: a line is one write, or one call.
 package final class Log: Sendable {
   private let limit: Atomic<UInt8>
+  private let sink: (@Sendable (LogLevel, [UInt8]) -> Void)?
 
-  package init(threshold: LogLevel) { limit = Atomic(threshold.rawValue) }
+  /// - Parameter sink: gets each line, without its end, from any thread; nil: standard error gets it.
+  package init(threshold: LogLevel, sink: (@Sendable (LogLevel, [UInt8]) -> Void)? = nil) {
+    limit = Atomic(threshold.rawValue)
+    self.sink = sink
+  }
 
   /// Lines above this are not written.
   package var threshold: LogLevel {
@@ -43,10 +49,15 @@ package final class Log: Sendable {
     set { limit.store(newValue.rawValue, ordering: .relaxed) }
   }
 
-  /// Writes `<N>spliced: ` and what `body` appends. `body` is not called when nobody would see it.
+  /// Writes what `body` appends, behind `<N>spliced: ` (as systemd reads priorities) where it goes to standard
+  /// error. `body` is not called when nobody would see it.
   package func write(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {
     guard level <= threshold else { return }
     var line: [UInt8] = []
+    if let sink {
+      body(&line)
+      return sink(level, line)
+    }
     line.append("<")
     line.append(decimal: UInt64(level.rawValue))
     line.append(">spliced: ")

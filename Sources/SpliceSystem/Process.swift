@@ -39,6 +39,10 @@ package enum Process {
   /// The corresponding C function is `signal(2)`.
   package static func ignoreBrokenPipe() { csplice_ignore_broken_pipe() }
 
+  /// The same in a program that is not ours: what it has chosen for that signal stays.
+  /// The corresponding C function is `sigaction(2)`.
+  package static func ignoreBrokenPipeUnlessHandled() { csplice_ignore_broken_pipe_unless_handled() }
+
   /// Raises the limit of open descriptors as far as this user may, and returns it; 0 when unknown.
   /// The corresponding C function is `setrlimit(2)`.
   package static func raiseDescriptorLimit() -> Int { max(0, Int(csplice_raise_descriptor_limit())) }

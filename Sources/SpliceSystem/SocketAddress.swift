@@ -47,6 +47,17 @@ package struct SocketAddress: Equatable, Sendable {
     csplice_address(high: high, low: low, scope: scope, port: port, version: version.rawValue)
   }
 
+  /// Where a server listens when nobody says: the IPv4 loopback address, port 7420.
+  package static let usual = SocketAddress(four: 127 << 24 | 1, port: 7420)
+
+  private init(four: UInt64, port: UInt16) {
+    version = .four
+    high = 0
+    low = four
+    scope = 0
+    self.port = port
+  }
+
   /// The 4 or 16 bytes in network order.
   package var bytes: [UInt8] {
     var bytes: [UInt8] = []

@@ -6,11 +6,15 @@ package import SpliceBase
 /// A libuv loop.
 ///
 /// - Ownership: handles and requests keep their loop alive. Whoever made it calls `close` at the end.
-/// - Threads: belongs to the thread that runs it; before `run`, to the one that made it.
+/// - Threads: belongs to the thread that runs it; before `run`, to the one that made it. A loop of another
+///   program that was adopted is run by that program, and by nobody here.
 /// - Invariants: `openHandleCount` handles and `inFlightCount` requests hold a reference to themselves.
 package final class Loop {
   let pointer: UnsafeMutablePointer<uv_loop_t>
+  /// It is the loop of another program.
+  package let isAdopted: Bool
   private var isClosed = false
+  private var onEmpty: (() -> Void)?
 
   /// Handles made and not yet reported closed.
   package private(set) var openHandleCount = 0
@@ -26,6 +30,17 @@ package final class Loop {
       throw UVError(rawValue: result)
     }
     self.pointer = pointer
+    isAdopted = false
+  }
+
+  /// Takes part in a loop that somebody else made, runs and closes. Only on the thread that runs it.
+  ///
+  /// - Parameter address: of an initialized `uv_loop_t`, valid until `whenEmpty` was heard.
+  package init(adopting address: UnsafeMutableRawPointer) {
+    pointer = address.assumingMemoryBound(to: uv_loop_t.self)
+    isAdopted = true
+    // Its time may be that of the last round, long ago; our timers count from now.
+    uv_update_time(pointer)
   }
 
   deinit { require(isClosed, "a loop was dropped before it was closed") }
@@ -47,6 +62,7 @@ package final class Loop {
 
   private func runMode(_ mode: uv_run_mode) -> Bool {
     require(!isClosed, "a closed loop was run")
+    require(!isAdopted, "the loop of another program was run")
     return uv_run(pointer, mode) != 0
   }
 
@@ -56,16 +72,30 @@ package final class Loop {
     return Instant(milliseconds: uv_now(pointer))
   }
 
-  /// Frees the loop. Every handle must have been reported closed and every request finished.
+  /// Frees the loop, or leaves the one that was adopted as it is. Every handle must have been reported closed
+  /// and every request finished.
   ///
   /// The corresponding C function is `uv_loop_close`.
   package func close() {
     require(!isClosed, "a loop was closed twice")
-    if uv_loop_close(pointer) != 0 { nameLeak() }
+    if !isAdopted, uv_loop_close(pointer) != 0 { nameLeak() }
     require(openHandleCount == 0, "the count of open handles is wrong")
     require(inFlightCount == 0, "the count of requests in flight is wrong")
     isClosed = true
-    pointer.deallocate()
+    if !isAdopted { pointer.deallocate() }
+  }
+
+  /// Calls `body` once, when the last handle is closed and the last request finished. For a loop that was
+  /// adopted, where no `run` returns.
+  package func whenEmpty(_ body: @escaping () -> Void) {
+    require(openHandleCount > 0, "an empty loop was asked to say when it is empty")
+    onEmpty = body
+  }
+
+  private func noteIfEmpty() {
+    guard openHandleCount == 0, inFlightCount == 0, let body = onEmpty else { return }
+    onEmpty = nil
+    body()
   }
 
   func handleDidOpen() { openHandleCount += 1 }
@@ -73,6 +103,7 @@ package final class Loop {
   func handleDidClose() {
     require(openHandleCount > 0, "more handles were closed than opened")
     openHandleCount -= 1
+    noteIfEmpty()
   }
 
   func requestDidSubmit() { inFlightCount += 1 }
@@ -80,6 +111,7 @@ package final class Loop {
   func requestDidFinish() {
     require(inFlightCount > 0, "more requests finished than were submitted")
     inFlightCount -= 1
+    noteIfEmpty()
   }
 
   /// The corresponding C function is `uv_walk`.

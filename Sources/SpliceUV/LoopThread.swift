@@ -25,6 +25,9 @@ package final class LoopThread {
 
   deinit { require(isJoined, "a thread was dropped before it was joined") }
 
+  /// A number that no other thread has that runs now. The corresponding C function is `uv_thread_self`.
+  package static var current: UInt { UInt(uv_thread_self()) }
+
   /// Waits until the closure has returned; once. The corresponding C function is `uv_thread_join`.
   package func join() {
     require(!isJoined, "a thread was joined twice")

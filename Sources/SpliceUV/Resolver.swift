@@ -89,7 +89,7 @@ package final class Resolver {
   fileprivate func didArrive(_ status: Int32, _ first: UnsafeMutablePointer<addrinfo>?) {
     guard let completion else { panic("a name look-up finished twice") }
     self.completion = nil
-    loop.requestDidFinish()
+    defer { loop.requestDidFinish() }
     var addresses: [ResolvedAddress] = []
     var next = first
     while let entry = next {

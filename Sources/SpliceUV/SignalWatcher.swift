@@ -66,8 +66,9 @@ package final class SignalWatcher {
     let closed = onClosed
     onClosed = nil
     handle.deallocate()
-    loop.handleDidClose()
     closed?()
+    // Last, for the loop may find itself empty.
+    loop.handleDidClose()
   }
 }
 

@@ -112,8 +112,9 @@ package final class SocketWatcher {
     let closed = onClosed
     onClosed = nil
     handle.deallocate()
-    loop.handleDidClose()
     closed?()
+    // Last, for the loop may find itself empty.
+    loop.handleDidClose()
   }
 }
 

@@ -91,8 +91,8 @@ package final class PoolRequest {
     guard let job else { panic("the pool finished a request without a job") }
     self.job = nil
     request.pointee.data = nil
-    loop.requestDidFinish()
     job.finish(cancelled: status == UV_ECANCELED.rawValue)
+    loop.requestDidFinish()
   }
 }
 

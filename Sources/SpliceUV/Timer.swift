@@ -78,8 +78,9 @@ package final class Timer {
     let closed = onClosed
     onClosed = nil
     handle.deallocate()
-    loop.handleDidClose()
     closed?()
+    // Last, for the loop may find itself empty.
+    loop.handleDidClose()
   }
 }
 

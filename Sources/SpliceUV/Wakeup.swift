@@ -64,8 +64,9 @@ package final class Wakeup: @unchecked Sendable {
     let closed = onClosed
     onClosed = nil
     handle.deallocate()
-    loop.handleDidClose()
     closed?()
+    // Last, for the loop may find itself empty.
+    loop.handleDidClose()
   }
 }
 

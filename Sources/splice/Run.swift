@@ -49,6 +49,7 @@ func run(
     let run = try ClientRun(
       server, retrySeconds: UInt64(retrySeconds), source: source,
       observer: reporter)
+    try run.obeySignals()
     try run.run()
     let status = reporter.finish()
     return run.isInterrupted ? .interrupted : status

@@ -46,19 +46,18 @@ enum Daemon {
       complain(about: [UInt8]("LISTEN_FDS"), "not the listening TCP sockets that it promises", error.name)
       return 1
     }
-    if options.server.listen.isEmpty, sockets.isEmpty, let address = Options.usualAddress {
-      options.server.listen = [address]
-    }
-    guard let (root, store) = open(options) else { return 1 }
+    if options.server.listen.isEmpty, sockets.isEmpty { options.server.listen = [.usual] }
+    guard let folder = open(options) else { return 1 }
     let control: ControlPlace?
     do throws(Errno) {
-      control = try controlPlace(options, store)
+      control = try controlPlace(options, folder.store)
     } catch {
       complain(about: options.control ?? [], "cannot open the folder of the control socket", error.name)
       return 1
     }
     do throws(ServerError) {
-      let server = try Server(options.server, store, control: control, log, sockets: sockets)
+      let server = try Server(options.server, folder.store, control: control, log, sockets: sockets)
+      try server.obeySignals()
       server.onReload = { reload(arguments, started, descriptors, log) }
       for address in server.addresses {
         log.write(.notice) { line in
@@ -71,7 +70,7 @@ enum Daemon {
       if let path = options.portFile, let port = server.addresses.first?.port {
         guard write(port: port, to: path) else { return 1 }
       }
-      confine(to: root, options, control, log)
+      confine(to: folder.directory, options, control, log)
       if let milliseconds = ServiceManager.aliveMilliseconds() {
         try server.reportAlive(everyMilliseconds: milliseconds) { manager.notify(.alive) }
       }
@@ -179,28 +178,13 @@ enum Daemon {
     }
   }
 
-  private static func open(_ options: Options) -> (PosixDirectory, Store)? {
-    let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
-    let root: PosixDirectory
-    do throws(Errno) {
-      root = try PosixDirectory.open(options.root, confined: true)
+  private static func open(_ options: Options) -> ServedFolder? {
+    do throws(ServedFolderError) {
+      return try ServedFolder(options.root, isReadOnly: options.server.isReadOnly)
     } catch {
-      complain(about: options.root, "cannot open the folder", error.name)
-      return nil
-    }
-    do throws(StoreError) {
-      return (root, try Store.open(root, isReadOnly: options.server.isReadOnly, boot: boot))
-    } catch {
-      if error.code == .busy {
-        complain(about: options.root, "cannot serve the folder", "another spliced serves it already")
-      } else {
-        var text: [UInt8] = []
-        text.append(quoting: options.root)
-        text.append(": cannot prepare .splice: ")
-        text.append(contentsOf: error.sentence)
-        text.append("; use --read-only to serve a folder that cannot be written")
-        complain(text)
-      }
+      var text = error.sentence(options.root)
+      if case .cannotPrepare = error { text.append("; use --read-only to serve a folder that cannot be written") }
+      complain(text)
       return nil
     }
   }
@@ -247,26 +231,5 @@ enum Daemon {
 
   private static func complain(_ text: [UInt8]) {
     Log(threshold: .error).write(.error) { $0.append(contentsOf: text) }
-  }
-}
-
-extension ServerError {
-  var sentence: [UInt8] {
-    var text: [UInt8] = []
-    switch self {
-    case .cannotListen(let address, let errno):
-      text.append("cannot listen on ")
-      address.format(into: &text)
-      text.append(": ")
-      text.append(errno.name)
-    case .cannotControl(let errno):
-      text.append("cannot make the control socket: ")
-      text.append(errno.name)
-      text.append(errno == .addressInUse ? "; another daemon answers there" : "; name another place with --control")
-    case .cannotStart(let error):
-      text.append("cannot start: ")
-      error.describe(into: &text)
-    }
-    return text
   }
 }

@@ -37,9 +37,6 @@ struct Options {
   var user: [UInt8]?
   var logLevel = LogLevel.info
 
-  /// Where to listen when nobody says: the IPv4 loopback address, port 7420.
-  static var usualAddress: SocketAddress? { SocketAddress(bytes: [127, 0, 0, 1], port: 7420) }
-
   private enum ID {
     static let listen: Int32 = 1
     static let workers: Int32 = 2

@@ -67,9 +67,7 @@ final class Acceptor {
 
   private func admit(_ peer: Socket) {
     let address = peer.peerAddress?.bytes ?? []
-    let configuration = here.configuration
-    let answer = shared.door.enter(
-      address, connectionsMax: configuration.connectionsMax, perAddressMax: configuration.perAddressMax)
+    let answer = shared.door.enter(address)
     guard answer != .closed else { return peer.close() }
     do throws(Errno) { try peer.setNoDelay() } catch { /* Only latency would suffer. */ }
     let isRefused = answer == .full

@@ -263,7 +263,7 @@ final class Connection: Session, LinkOwner {
     link?.send { error.append(to: &$0, stream: stream) }
   }
 
-  private func find(_ id: UInt64) -> (any ServerStream)? { streams.first { $0.id == id } }
+  func find(_ id: UInt64) -> (any ServerStream)? { streams.first { $0.id == id } }
 
   /// Calls `body` with the stream. One that has failed is gone while messages for it are still on the way:
   /// they are passed over. One that was never opened is a mistake of the peer.
@@ -358,24 +358,23 @@ final class Connection: Session, LinkOwner {
   /// The stream has ended and holds nothing any more.
   func didEnd(_ stream: any ServerStream) {
     if dataTarget === stream { dataTarget = nil }
+    stream.report?.end()
     streams.removeAll { $0 === stream }
     if isDraining, streams.isEmpty, link != nil { end(because: .shutdown) }
     removeIfDone()
   }
 
   private func removeIfDone() {
-    guard link == nil, streams.isEmpty else { return }
-    if let endReason {
-      log(.info) { line in
-        line.append("disconnected: ")
-        line.append(endReason.sentence)
-        line.append(" after ")
-        line.append(decimal: worker.loop.now.milliseconds(since: startedAt))
-        line.append(" ms")
-      }
-      self.endReason = nil
+    guard link == nil, streams.isEmpty, let endReason else { return }
+    self.endReason = nil
+    log(.info) { line in
+      line.append("disconnected: ")
+      line.append(endReason.sentence)
+      line.append(" after ")
+      line.append(decimal: worker.loop.now.milliseconds(since: startedAt))
+      line.append(" ms")
     }
-    worker.remove(self)
+    worker.remove(self, because: endReason)
   }
 
   private func linkError(_ error: WireError) {

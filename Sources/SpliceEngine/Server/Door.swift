@@ -18,14 +18,24 @@ final class Door: @unchecked Sendable {
   private static let refusalsMax = 32
 
   private let mutex = Mutex()
+  private var connectionsMax = 0
+  private var perAddressMax = 0
   private var inside = 0
   private var refused = 0
   private var byAddress: [[UInt8]: Int] = [:]
 
-  /// Everybody who was not turned away with `.closed` has to `leave`.
+  /// For those who come from now on.
   ///
-  /// - Parameter limits: 0 for `perAddress` means: as many as in all.
-  func enter(_ address: [UInt8], connectionsMax: Int, perAddressMax: Int) -> Answer {
+  /// - Parameter perAddressMax: 0: as many as in all; nil: as it was.
+  func limit(connectionsMax: Int, perAddressMax: Int?) {
+    mutex.withLock {
+      self.connectionsMax = connectionsMax
+      if let perAddressMax { self.perAddressMax = perAddressMax }
+    }
+  }
+
+  /// Everybody who was not turned away with `.closed` has to `leave`.
+  func enter(_ address: [UInt8]) -> Answer {
     mutex.withLock {
       let here = byAddress[address] ?? 0
       if inside - refused >= connectionsMax || (perAddressMax > 0 && here >= perAddressMax) {

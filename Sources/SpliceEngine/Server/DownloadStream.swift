@@ -40,6 +40,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private let startsAtOnce: Bool
   private let connection: Connection
   private let request: PoolRequest
+  let report: TransferReport?
   private var sender: DownloadSender?
   private var size: UInt64 = 0
   private var isTransfer = false
@@ -77,6 +78,7 @@ final class DownloadStream: ServerStream, PoolJob {
     self.startsAtOnce = startsAtOnce
     self.connection = connection
     request = PoolRequest(connection.worker.loop)
+    report = TransferReport.make(connection, id, .downloading, path)
   }
 
   var isBusy: Bool { request.isInFlight }
@@ -139,6 +141,7 @@ final class DownloadStream: ServerStream, PoolJob {
       self.sender = sender
       let end = End(size: source.size, proof: source.book.chain.digest)
       link.send { end.append(to: &$0, stream: id) }
+      report?.complete()
       abandon()
       return true
     }
@@ -154,6 +157,7 @@ final class DownloadStream: ServerStream, PoolJob {
     link.send { prefix.append(to: &$0) }
     link.send(source.file, offset: piece.offset, count: piece.count)
     sender.handleSent(piece.count)
+    report?.advance(to: piece.offset + UInt64(piece.count))
     hasSentData = true
     self.sender = sender
     prepareAhead(source, of: block)
@@ -327,7 +331,9 @@ final class DownloadStream: ServerStream, PoolJob {
     case .proved(let ours):
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
-    case .agreed(let prefix): sender?.begin(at: prefix)
+    case .agreed(let prefix):
+      sender?.begin(at: prefix)
+      report?.begin(at: prefix.bytes, of: size)
     case .prepared(let first): didPrepare(from: first)
     }
     submitNext()
@@ -356,6 +362,7 @@ final class DownloadStream: ServerStream, PoolJob {
     connection.link?.send { give.append(to: &$0, stream: id) }
     sender.handleOpened(startingAt: startsAtOnce ? proved?.bytes : nil)
     self.sender = sender
+    if startsAtOnce, let proved { report?.begin(at: proved.bytes, of: size) }
   }
 
   private func end() {

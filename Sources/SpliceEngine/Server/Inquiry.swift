@@ -40,7 +40,8 @@ final class Inquiry: @unchecked Sendable {
       missing -= 1
       return missing == 0
     }
-    if isLast { group.workers[0].post(.inquiryIsAnswered(self)) }
+    // The first worker ends last; when it takes no mail any more, this is its thread.
+    if isLast, !group.workers[0].post(.inquiryIsAnswered(self)) { complete() }
   }
 
   /// On the first worker's thread, after the last answer.

@@ -11,6 +11,8 @@ enum Message {
   /// The lease that this stream waits for is free.
   case leaseIsFree(StreamAddress)
   case inquiry(Inquiry)
+  /// From outside of the server: something to be done on this worker's thread.
+  case call(() -> Void)
   /// For the first worker: everybody has answered.
   case inquiryIsAnswered(Inquiry)
   /// The limits are others from now on.
@@ -57,9 +59,10 @@ final class Mailbox: @unchecked Sendable {
     }
   }
 
-  /// No message is taken from now on.
-  func close() {
+  /// No message is taken from now on. Returns those that nobody has read: some were promised an answer.
+  func close() -> [Message] {
     mutex.withLock { isClosed = true }
     wakeup.close()
+    return drain()
   }
 }

@@ -3,7 +3,7 @@
 internal import SpliceBase
 package import SpliceSystem
 package import SpliceUV
-internal import SpliceWire
+package import SpliceWire
 internal import Synchronization
 
 package enum ServerError: Error, Equatable {
@@ -13,9 +13,30 @@ package enum ServerError: Error, Equatable {
   case cannotControl(Errno)
   /// No memory or descriptors for the loops.
   case cannotStart(UVError)
+
+  /// What failed and why, for a person.
+  package var sentence: [UInt8] {
+    var text: [UInt8] = []
+    switch self {
+    case .cannotListen(let address, let errno):
+      text.append("cannot listen on ")
+      address.format(into: &text)
+      text.append(": ")
+      text.append(errno.name)
+    case .cannotControl(let errno):
+      text.append("cannot make the control socket: ")
+      text.append(errno.name)
+      text.append(errno == .addressInUse ? "; another daemon answers there" : "; name another place with --control")
+    case .cannotStart(let error):
+      text.append("cannot start: ")
+      error.describe(into: &text)
+    }
+    return text
+  }
 }
 
-/// Runs on the thread that calls `run`, and on one more for each further worker.
+/// Runs on the thread that calls `run`, or in the loop of another program, and on one thread more for each
+/// further worker.
 package final class Server: Administration {
   private let shared: Shared
   private let group: WorkerGroup
@@ -24,59 +45,72 @@ package final class Server: Administration {
   private var control: ControlListener?
   private var signals: [SignalWatcher] = []
   private var threads: [LoopThread] = []
+  private let mutex = Mutex()
+  /// Of `threads`; with the mutex.
+  private var threadIDs: [UInt] = []
   private var aliveTimer: Timer?
   /// Called once, when it begins to stop.
   package var onStop: (() -> Void)?
   private var isDraining = false
+  private var isStopping = false
   /// Where it listens, with the ports that the kernel chose.
   package private(set) var addresses: [SocketAddress] = []
   /// Reads the options again, at SIGHUP and when the administrator asks. Returns the new ones, if they are
   /// right, and what a person should know.
   package var onReload: (() -> (configuration: ServerConfiguration?, note: [UInt8]))?
 
-  /// Listens on all addresses; connections are accepted, and signals obeyed, once `run` is called.
+  /// Listens on all addresses; connections are accepted once `run` or `attach` is called, one of which has to be.
   ///
   /// - Parameters:
   ///   - control: nil for a server without a control socket.
   ///   - sockets: that listen already, for somebody opened them for us; first of all in `addresses`.
+  ///   - loop: of another program, for the first worker.
   package init(
     _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log,
-    sockets: [Socket] = []
+    sockets: [Socket] = [], observer: (any ServerObserver)? = nil, loop: Loop? = nil
   ) throws(ServerError) {
     self.configuration = configuration
-    shared = Shared(store, log)
-    do throws(UVError) {
-      group = try WorkerGroup(shared, configuration)
-    } catch { throw .cannotStart(error) }
-    for socket in sockets {
-      if let address = socket.localAddress { try accept(on: socket, address) }
-    }
-    for address in configuration.listen {
-      let socket: Socket
-      do throws(Errno) {
-        socket = try Acceptor.listen(address)
-      } catch { throw .cannotListen(address, error) }
-      try accept(on: socket, socket.localAddress ?? address)
-    }
+    shared = Shared(store, log, observer)
+    shared.door.limit(
+      connectionsMax: configuration.connectionsMax, perAddressMax: configuration.perAddressMax)
+    // What is likely to fail comes before what would have to be taken down again.
+    let listeners = try sockets + Self.listen(on: configuration.listen)
+    var controlSocket: Socket?
     if let place {
-      let socket: Socket
-      do throws(Errno) { socket = try place.listen() } catch { throw .cannotControl(error) }
-      do throws(UVError) {
-        control = try ControlListener(place, socket, group.workers[0], self)
-      } catch { throw .cannotStart(error) }
+      do throws(Errno) { controlSocket = try place.listen() } catch { throw .cannotControl(error) }
     }
-    try watchSignals(group.workers[0].loop)
-  }
-
-  private func accept(on socket: Socket, _ address: SocketAddress) throws(ServerError) {
-    addresses.append(address)
     do throws(UVError) {
-      acceptors.append(try Acceptor(socket, shared, group))
+      group = try WorkerGroup(shared, configuration, first: loop)
     } catch { throw .cannotStart(error) }
+    do throws(UVError) {
+      for socket in listeners {
+        acceptors.append(try Acceptor(socket, shared, group))
+        if let address = socket.localAddress { addresses.append(address) }
+      }
+      if let place, let controlSocket {
+        control = try ControlListener(place, controlSocket, group.workers[0], self)
+      }
+    } catch {
+      discard()
+      throw .cannotStart(error)
+    }
   }
 
-  /// At the end of `init`, and not in `run`: whoever learns a port may also ask us to stop.
-  private func watchSignals(_ loop: Loop) throws(ServerError) {
+  /// Sockets that listen on these addresses, in order.
+  package static func listen(on addresses: [SocketAddress]) throws(ServerError) -> [Socket] {
+    var sockets: [Socket] = []
+    for address in addresses {
+      do throws(Errno) {
+        sockets.append(try Acceptor.listen(address))
+      } catch { throw .cannotListen(address, error) }
+    }
+    return sockets
+  }
+
+  /// From now on SIGTERM and SIGINT end it, and SIGHUP makes it read its options again. Before anybody learns of
+  /// it: whoever does may also ask it to stop.
+  package func obeySignals() throws(ServerError) {
+    let loop = group.workers[0].loop
     do throws(UVError) {
       for number in [SignalWatcher.terminate, SignalWatcher.interrupt] {
         signals.append(try SignalWatcher(loop, signal: number) { self.stop() })
@@ -100,18 +134,86 @@ package final class Server: Administration {
     } catch { throw .cannotStart(error) }
   }
 
-  /// Serves until SIGTERM or SIGINT, then checkpoints every unfinished upload and returns.
+  /// Serves until it is told to stop, then checkpoints every unfinished upload and returns.
   package func run() throws(ServerError) {
-    let first = group.workers[0]
-    first.onEnd = { self.close() }
-    do throws(UVError) {
-      for worker in group.workers.dropFirst() {
-        threads.append(try LoopThread { worker.run() })
-      }
-    } catch { throw .cannotStart(error) }
-    first.run()
+    let failure = startThreads()
+    group.workers[0].run()
     for thread in threads { thread.join() }
+    if let failure { throw .cannotStart(failure) }
   }
+
+  /// Serves in the loop that `init` was given, for as long as its owner runs it and nobody says stop.
+  ///
+  /// - Parameter onEnd: called once, in that loop, which has nothing of ours any more then.
+  package func attach(onEnd: @escaping () -> Void) throws(ServerError) {
+    let loop = group.workers[0].loop
+    let failure = startThreads()
+    loop.whenEmpty {
+      loop.close()
+      for thread in self.threads { thread.join() }
+      // Without threads it never served, and its owner knows.
+      if failure == nil { onEnd() }
+    }
+    if let failure { throw .cannotStart(failure) }
+  }
+
+  /// One for each worker but the first. Where the system has no more, everything is told to stop.
+  private func startThreads() -> UVError? {
+    group.workers[0].onEnd = { self.close() }
+    let others = group.workers.dropFirst()
+    do throws(UVError) {
+      for worker in others {
+        threads.append(
+          try LoopThread {
+            self.mutex.withLock { self.threadIDs.append(LoopThread.current) }
+            worker.run()
+          })
+      }
+      return nil
+    } catch {
+      stop()
+      for worker in others.dropFirst(threads.count) { worker.run() }
+      return error
+    }
+  }
+
+  /// Takes down what was made and never ran.
+  private func discard() {
+    group.workers[0].onEnd = { self.close() }
+    stop()
+    for worker in group.workers.dropFirst() { worker.run() }
+    let loop = group.workers[0].loop
+    if loop.isAdopted { loop.whenEmpty { loop.close() } } else { group.workers[0].run() }
+  }
+
+  // MARK: From any thread
+
+  /// Checkpoints every unfinished upload, says goodbye to the clients, and ends.
+  package func requestStop() { _ = perform { self.stop() } }
+
+  /// - Parameter connectionsMax: clients at a time from now on; those that are there stay.
+  package func limit(connectionsMax: Int) {
+    shared.door.limit(connectionsMax: connectionsMax, perAddressMax: nil)
+  }
+
+  /// - Parameter completion: called once with all clients by rising id, on the first worker's thread.
+  /// - Returns: false when the server has ended; `completion` is not called then.
+  package func listSessions(_ completion: @escaping ([SessionEntry]) -> Void) -> Bool {
+    perform { Inquiry.ask(.allSessions, self.group, completion: completion) }
+  }
+
+  /// Disconnects one client. What it uploaded so far is kept.
+  ///
+  /// - Parameter completion: called once on the first worker's thread; false when there is no such client.
+  /// - Returns: false when the server has ended; `completion` is not called then.
+  package func kick(_ id: UInt64, _ completion: @escaping (Bool) -> Void) -> Bool {
+    perform { Inquiry.ask(.kick(id), self.group) { completion(!$0.isEmpty) } }
+  }
+
+  /// Whether the caller is one of the threads that `run` or `attach` made.
+  package var isOnOwnThread: Bool { mutex.withLock { threadIDs.contains(LoopThread.current) } }
+
+  private func perform(_ body: @escaping () -> Void) -> Bool { group.workers[0].post(.call(body)) }
 
   // MARK: Administration
 
@@ -135,6 +237,7 @@ package final class Server: Administration {
     guard let (fresh, note) = onReload?() else { return [UInt8]("there is nothing to read again") }
     if let fresh {
       configuration = fresh
+      shared.door.limit(connectionsMax: fresh.connectionsMax, perAddressMax: fresh.perAddressMax)
       for worker in group.workers { worker.post(.reconfigure(fresh)) }
     }
     return note
@@ -143,6 +246,8 @@ package final class Server: Administration {
   // MARK: Stopping
 
   private func stop() {
+    guard !isStopping else { return }
+    isStopping = true
     onStop?()
     onStop = nil
     shared.log.write(.notice) { $0.append("stopping: what was received is being checkpointed") }

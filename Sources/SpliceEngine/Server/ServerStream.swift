@@ -18,6 +18,8 @@ protocol ServerStream: AnyObject {
   var isBusy: Bool { get }
   /// This stream, if it takes DATA.
   var upload: UploadStream? { get }
+  /// What the server's observer hears of it; nil for what is no transfer, and without an observer.
+  var report: TransferReport? { get }
   func begin()
   func handleProbe(_ probe: Probe)
   func handleResume(_ resume: Resume)
@@ -37,6 +39,7 @@ extension ServerStream {
   var activity: SessionActivity { .other }
   var progress: (done: UInt64, size: UInt64) { (0, 0) }
   var upload: UploadStream? { nil }
+  var report: TransferReport? { nil }
   func produce() -> Bool { false }
   func tick(_ now: Instant) {}
   func evict() {}
@@ -55,6 +58,7 @@ extension Connection {
       line.append(": ")
       line.append(contentsOf: message.text)
     }
+    find(stream)?.report?.fail(message.code)
     link?.send { message.append(to: &$0, stream: stream) }
   }
 }

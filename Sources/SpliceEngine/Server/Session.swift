@@ -5,7 +5,7 @@ internal import SpliceSystem
 package import SpliceWire
 
 /// Why a client is gone.
-package enum SessionEnd {
+package enum SessionEnd: Sendable {
   case closedByPeer
   /// The link broke: what the system said, or the peer's last message.
   case broken(StaticString)

@@ -49,6 +49,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private let offer: Offer
   private let connection: Connection
   private let request: PoolRequest
+  let report: TransferReport?
   /// Bytes of the file system that this upload has to leave free.
   private let freeSpaceMin: UInt64
   private var receiver: TransferReceiver
@@ -104,6 +105,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     self.offer = offer
     self.connection = connection
     request = PoolRequest(connection.worker.loop)
+    report = TransferReport.make(connection, id, .uploading, path)
     freeSpaceMin = connection.configuration.freeSpaceMin
     receiver = TransferReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
     checkpointDue = connection.worker.loop.now
@@ -446,7 +448,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       case .resume:
         isAgreed = true
         scheduleCheckpoint()
-        if let stage { counted = (stage.received, stage.verified, stage.durable) }
+        if let stage {
+          counted = (stage.received, stage.verified, stage.durable)
+          report?.begin(at: stage.received, of: offer.size)
+        }
       case .write, .checkpoint, .drain: acknowledge()
       case .open: goOnOpening()
       case .probe: break
@@ -496,6 +501,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   private func countProgress(_ stage: Stage) {
     counted.received = stage.received
+    report?.advance(to: stage.received)
     if stage.verified > counted.verified { connection.count(verified: stage.verified - counted.verified) }
     counted.verified = stage.verified
     if stage.durable > counted.durable { connection.count(durable: stage.durable - counted.durable) }
@@ -537,6 +543,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     switch result {
     case .success(let status):
       committed = status
+      report?.complete()
       if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
       if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
       connection.log(.info) { line in

@@ -9,12 +9,15 @@ internal import Synchronization
 final class Shared: Sendable {
   let store: Store
   let log: Log
+  /// Hears of clients and transfers.
+  let observer: (any ServerObserver)?
   let door = Door()
   private let nextSession = Atomic<UInt64>(1)
 
-  init(_ store: Store, _ log: Log) {
+  init(_ store: Store, _ log: Log, _ observer: (any ServerObserver)?) {
     self.store = store
     self.log = log
+    self.observer = observer
   }
 
   /// An id that no other connection of this daemon had or will have.
@@ -45,6 +48,7 @@ final class Worker {
   private var othersRunning: Int
   private(set) var isDraining = false
   private var isStopping = false
+  private var hasEnded: Bool { timer == nil }
   private let sweepRequest: PoolRequest
   private var sweepDue: Instant
   private let sweep: SweepJob
@@ -52,12 +56,12 @@ final class Worker {
   private static let tickMilliseconds: UInt64 = 500
   private static let sweepSeconds: UInt64 = 3600
 
-  init(index: Int, _ shared: Shared, _ configuration: ServerConfiguration) throws(UVError) {
+  init(index: Int, _ shared: Shared, _ configuration: ServerConfiguration, _ loop: Loop) throws(UVError) {
     self.index = index
+    self.loop = loop
     self.shared = shared
     self.configuration = configuration
     othersRunning = index == 0 ? configuration.workers - 1 : 0
-    loop = try Loop()
     pool = BufferPool(bytes: configuration.memory / configuration.workers)
     commits = CommitQueue(loop)
     rates = try RateKeeper(loop)
@@ -94,13 +98,18 @@ final class Worker {
   func post(_ message: Message) -> Bool { mailbox.post(message) }
 
   private func readMail() {
-    for message in mailbox.drain() {
+    guard let group else { return }
+    var rest = mailbox.drain()[...]
+    while let message = rest.popFirst() {
+      // The last message may have been the end.
+      if hasEnded { return returnMail([message] + rest, group) }
       switch message {
       case .accept(let socket): adopt(socket)
       case .evict(let address): sessions[address.session]?.evict(stream: address.stream)
       case .leaseIsFree(let address): sessions[address.session]?.retryLease(stream: address.stream)
       case .inquiry(let inquiry): answer(inquiry)
       case .inquiryIsAnswered(let inquiry): inquiry.complete()
+      case .call(let body): body()
       case .reconfigure(let configuration):
         self.configuration = configuration
         setRates()
@@ -109,6 +118,21 @@ final class Worker {
         if isStopping || isDraining { closeIfEmpty() }
       case .drain: drain()
       case .stop: stop()
+      }
+    }
+  }
+
+  /// What came too late for a worker without sessions. A promised answer is still given.
+  private func returnMail(_ messages: [Message], _ group: WorkerGroup) {
+    for message in messages {
+      switch message {
+      case .accept(let socket):
+        shared.door.leave(socket.peerAddress?.bytes ?? [], wasRefused: false)
+        socket.close()
+      case .inquiry(let inquiry): inquiry.answer([], group)
+      case .inquiryIsAnswered(let inquiry): inquiry.complete()
+      case .call(let body): body()
+      case .evict, .leaseIsFree, .reconfigure, .workerDidEnd, .drain, .stop: break
       }
     }
   }
@@ -135,10 +159,14 @@ final class Worker {
       sessions[id] = session
       if isRefused {
         refused.insert(id)
-        session.end(because: .limit)
-      } else if isStopping || isDraining {
-        session.end(because: .shutdown)
+        return session.end(because: .limit)
       }
+      if let observer = shared.observer {
+        var address: [UInt8] = []
+        session.peerAddress?.format(into: &address)
+        observer.clientDidConnect(id, from: address)
+      }
+      if isStopping || isDraining { session.end(because: .shutdown) }
     } catch {
       let address = socket.peerAddress
       socket.close()
@@ -147,9 +175,12 @@ final class Worker {
   }
 
   /// The session's socket is closed and its streams have let go of their files.
-  func remove(_ session: any Session) {
+  func remove(_ session: any Session, because reason: SessionEnd) {
     guard sessions.removeValue(forKey: session.id) != nil else { return }
-    didLeave(session.peerAddress, wasRefused: refused.remove(session.id) != nil)
+    let wasRefused = refused.remove(session.id) != nil
+    // One that was only told that there are too many never was a client.
+    if !wasRefused { shared.observer?.clientDidDisconnect(session.id, because: reason) }
+    didLeave(session.peerAddress, wasRefused: wasRefused)
   }
 
   private func didLeave(_ address: SocketAddress?, wasRefused: Bool) {
@@ -187,17 +218,17 @@ final class Worker {
   }
 
   private func closeIfEmpty() {
-    guard sessions.isEmpty, othersRunning == 0, timer != nil else { return }
+    guard sessions.isEmpty, othersRunning == 0, !hasEnded, let group else { return }
     require(pool.usedCount == 0, "every buffer came back before its worker ended")
     timer?.close()
     timer = nil
     rates.close()
-    mailbox.close()
-    if index > 0 { group?.workers[0].post(.workerDidEnd) }
+    returnMail(mailbox.close(), group)
+    if index > 0 { group.workers[0].post(.workerDidEnd) }
     onEnd?()
     onEnd = nil
     // The group holds its workers.
-    group = nil
+    self.group = nil
   }
 }
 

@@ -17,9 +17,21 @@ final class WorkerGroup: @unchecked Sendable {
   /// Under way on all workers.
   private let transfers = Atomic<Int>(0)
 
-  init(_ shared: Shared, _ configuration: ServerConfiguration) throws(UVError) {
+  /// - Parameter first: the loop of the first worker; nil: one of its own.
+  init(_ shared: Shared, _ configuration: ServerConfiguration, first: Loop?) throws(UVError) {
+    // All of them before anything is opened on one: a loop that holds nothing is easy to give up.
+    var loops: [Loop] = []
+    do throws(UVError) {
+      if let first { loops.append(first) }
+      while loops.count < configuration.workers { loops.append(try Loop()) }
+    } catch {
+      for loop in loops { loop.close() }
+      throw error
+    }
     var workers: [Worker] = []
-    for index in 0..<configuration.workers { workers.append(try Worker(index: index, shared, configuration)) }
+    for (index, loop) in loops.enumerated() {
+      workers.append(try Worker(index: index, shared, configuration, loop))
+    }
     self.workers = workers
     loads = workers.map { _ in Load() }
     for worker in workers { worker.group = self }
