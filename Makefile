@@ -1,5 +1,6 @@
 # Splice: one source tree, two builds.
 #   make        builds what ships: the Embedded Swift programs in build/bin
+#   make lib    builds the C library without a Swift runtime: build/lib/libsplice.a, build/include/splice.h
 #   make run    shows them at work on real files, with a connection that dies in the middle
 #   make test   builds both ways and runs every test
 #   make sim    2,000 seeds of the simulator; SPLICE_SEED=N replays one with a trace
@@ -8,7 +9,7 @@
 #   make bench  measures it beside what people use instead; bench-quick: in two minutes, without those
 #   make board  builds static programs for small boards and for this machine: build/board
 #   make board-test  runs the core of the black-box tests against them, foreign ones under qemu
-#   make install PREFIX=/usr/local DESTDIR=  installs programs, man pages and service files
+#   make install PREFIX=/usr/local DESTDIR=  installs programs, library, man pages and service files
 #   make deb    builds Debian packages for amd64 and arm64: build/deb
 #   make deb-test  installs the one for this machine in a fresh Debian and transfers files there; as root
 #   make clean  removes what the others made
@@ -23,6 +24,7 @@
 
 RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
 APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
+LIB_TEST_PACKAGES := gcc g++ libc6-dev valgrind
 BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross libuv1-dev:arm64 libxxhash-dev:arm64 \
   gcc-arm-linux-gnueabihf libc6-dev-armhf-cross libuv1-dev:armhf libxxhash-dev:armhf
 BOARD_TEST_PACKAGES := qemu-user
@@ -61,7 +63,7 @@ DEB_DEPENDS := "libc6 (>= 2.36)" "libuv1 (>= 1.44)"
 PREFIX := /usr/local
 DESTDIR :=
 
-.PHONY: build run test test-rigs board board-test install deb deb-test clean packages sim sim-long sim-bite
+.PHONY: build lib test-lib run test test-rigs board board-test install deb deb-test clean packages sim sim-long sim-bite
 .PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
 .PHONY: bench bench-quick bench-programs
 
@@ -75,6 +77,18 @@ build: packages
 	done
 	@ls -l build/bin
 
+# Links with nothing but libuv and libc; exports splice_* only.
+lib: packages
+	@swift build $(EMBEDDED_FLAGS) --target SpliceC
+	@scripts/build-lib.sh build/lib/libsplice.a $(call target_info,moduleTriple) $(EMBEDDED_FOLDER)/release
+	@scripts/build-pc.sh build
+	@ls -l build/lib/libsplice.a
+
+# The header in three languages, the exports, the examples and every function, under valgrind, too.
+test-lib: build lib
+	@scripts/install-packages.sh $(LIB_TEST_PACKAGES)
+	@Tests/Library/library.py
+
 run: build
 	@scripts/demo.sh
 
@@ -82,7 +96,7 @@ test: build build/board/x86_64/spliced
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log
-	@$(MAKE) --no-print-directory sim test-rigs
+	@$(MAKE) --no-print-directory test-lib sim test-rigs
 
 # Each rig says in one line why it is skipped where the machine lacks what it needs.
 test-rigs: build

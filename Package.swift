@@ -31,6 +31,13 @@ let package = Package(
       dependencies: [
         "SpliceBase", "SpliceWire", "SpliceCore", "SpliceUV", "SpliceSystem", "SpliceEngine",
       ]),
+    // The C library: `make lib`.
+    .systemLibrary(name: "CSplice", path: "CSupport/CSplice"),
+    .target(
+      name: "SpliceC",
+      dependencies: [
+        "CSplice", "CUV", "SpliceBase", "SpliceWire", "SpliceSystem", "SpliceEngine", "SpliceClient",
+      ]),
     .executableTarget(
       name: "spliced",
       dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV", "SpliceEngine"]),
