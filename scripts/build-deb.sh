@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 architecture=$1 programs=$2
 shift 2
-version=$(sed -n 's/.*"spliced \([0-9][0-9.]*\)\\n".*/\1/p' Sources/spliced/Daemon.swift)
+version=$(scripts/version.sh)
 mkdir -p build/deb
 tree=$(mktemp -d "$PWD/build/deb/tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
