@@ -84,10 +84,11 @@ lib: packages
 	@scripts/build-pc.sh build
 	@ls -l build/lib/libsplice.a
 
-# The header in three languages, the exports, the examples and every function, under valgrind, too.
+# The header in three languages, the exports, every function and the examples, under valgrind; the Swift examples.
 test-lib: build lib
 	@scripts/install-packages.sh $(LIB_TEST_PACKAGES)
 	@Tests/Library/library.py
+	@Tests/Library/swift_examples.py
 
 run: build
 	@scripts/demo.sh

@@ -10,6 +10,7 @@ let package = Package(
   products: [
     .executable(name: "spliced", targets: ["spliced"]),
     .executable(name: "splice", targets: ["splice"]),
+    .library(name: "Splice", targets: ["Splice"]),
   ],
   targets: [
     .systemLibrary(
@@ -38,6 +39,10 @@ let package = Package(
       dependencies: [
         "CSplice", "CUV", "SpliceBase", "SpliceWire", "SpliceSystem", "SpliceEngine", "SpliceClient",
       ]),
+    // The Swift API, in ordinary builds only.
+    .target(
+      name: "Splice",
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceEngine", "SpliceClient"]),
     .executableTarget(
       name: "spliced",
       dependencies: ["SpliceBase", "SpliceSystem", "SpliceUV", "SpliceEngine"]),
@@ -60,6 +65,7 @@ let package = Package(
     .testTarget(
       name: "SpliceClientTests",
       dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice"]),
+    .testTarget(name: "SpliceTests", dependencies: ["SpliceWire", "SpliceEngine", "Splice"]),
     .testTarget(name: "BlackBoxTests"),
   ],
   swiftLanguageModes: [.v6],

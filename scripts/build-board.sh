@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds static programs for a board into build/board/ARCHITECTURE. After `make build`.
+# Builds static programs and the C library for a board into build/board/ARCHITECTURE. After `make build`.
 #
 #   build-board.sh aarch64|armv7|riscv64|x86_64 SWIFT_FLAG...
 #
@@ -8,6 +8,7 @@
 # hand (the headers and macros of Linux), and gcc links it against Debian's static libraries for that machine.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
+. scripts/objects.sh
 
 machine=$1
 shift
@@ -33,23 +34,14 @@ if [ "$machine" = x86_64 ]; then
   scratch=.build-embedded # which `make build` has filled with the same
 else
   scratch=.build-board/$machine
-  for program in spliced splice; do
-    swift build --triple "$triple" --scratch-path "$scratch" "${flags[@]}" --target "$program"
+  for target in spliced splice SpliceC; do
+    swift build --triple "$triple" --scratch-path "$scratch" "${flags[@]}" --target "$target"
   done
 fi
 
-# objects MODULE: what was compiled of a module, without the remains of sources that are gone.
-objects() {
-  local source folder=Sources/$1
-  [ -d "$folder" ] || folder=CSupport/$1
-  find "$folder" -name '*.swift' -o -name '*.c' | while IFS= read -r source; do
-    echo "$scratch/$triple/release/$1.build/$(basename "$source").o"
-  done
-}
-
-common=$(for module in CPlatform CDigest SpliceBase SpliceWire SpliceCore SpliceUV SpliceSystem SpliceEngine SpliceClient; do
-  objects "$module"
-done)
+built=$scratch/$triple/release
+# shellcheck disable=SC2086 # a list of words on purpose
+common=$(objects "$built" $common_modules)
 runtime=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p' | head -n 1)
 tools=$(dirname "$(readlink -f "$(command -v swiftc)")")
 folder=build/board/$machine
@@ -58,8 +50,10 @@ for program in spliced splice; do
   # SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links.
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
   "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
-    -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$program") $common \
+    -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$built" "$program") $common \
     -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -lpthread -ldl -lrt
   mv "$folder/.$program.new" "$folder/$program"
 done
+# The one for this machine is that of `make lib`.
+[ "$machine" = x86_64 ] || scripts/build-lib.sh "$folder/libsplice.a" "$triple" "$built" "$gcc-"
 ls -l "$folder"
