@@ -23,6 +23,7 @@ package enum Process {
   package static var userID: UInt32 { 1000 }
   package static func currentFolder() -> [UInt8] { [UInt8(ascii: "/")] }
   package static var id: UInt32 { World.current.process?.id ?? 0 }
+  package static func ignoreBrokenPipeUnlessHandled() {}
   package static func exit(_ status: Int32) -> Never { panic("a simulated process cannot call exit") }
 }
 

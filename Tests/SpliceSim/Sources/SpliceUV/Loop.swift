@@ -74,6 +74,13 @@ package final class Loop: SimLoop {
     process.loops.append(self)
   }
 
+  /// A simulated process has no loop but ours.
+  package init(adopting address: UnsafeMutableRawPointer) { panic("no other program has a simulated loop") }
+
+  package var isAdopted: Bool { false }
+
+  package func whenEmpty(_ body: @escaping () -> Void) { panic("a simulated loop was not adopted") }
+
   @discardableResult
   package func run() -> Bool {
     isRunning = true

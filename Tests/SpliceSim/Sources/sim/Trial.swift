@@ -178,6 +178,7 @@ final class Trial {
           let store = try Store.open(root, isReadOnly: false, boot: boot)
           do throws(ServerError) {
             let server = try Server(configuration, store, control: nil, Log(threshold: .debug))
+            try server.obeySignals()
             process.held = server
             try server.run()
           } catch { world.fail("the daemon does not start: \(error)") }
@@ -255,6 +256,7 @@ final class Trial {
           observer: observer)
         leaked = run
         process.held = run
+        try run.obeySignals()
         try run.run()
       } catch { world.fail("a client does not start") }
     }

@@ -1,0 +1,1 @@
+../../../../Sources/SpliceUV/Trigger.swift
