@@ -6,8 +6,9 @@ internal import SpliceWire
 
 /// Puts files on a server, and gets them from there.
 ///
-/// A transfer that is cut goes on at the last byte that both ends can prove by digest: by itself while the link breaks
-/// for less than `patience`, and when the same transfer is made again later, by this program or another.
+/// A transfer that is cut goes on at the last byte that both ends can prove by digest: by itself while the
+/// link breaks for less than `patience`, and when the same transfer is made again later, by this program or
+/// another.
 ///
 /// ```swift
 /// let client = try SpliceClient("splice://archive.example/pictures/")
@@ -46,8 +47,8 @@ public struct SpliceClient: Sendable {
   /// A folder for digests of local files, so that what was sent once need not be read again. Nil: none.
   public var cache: SplicePath?
 
-  /// - Parameter address: `splice://HOST[:PORT]/FOLDER/`, byte for byte, without percent-encoding. The port is 7420
-  ///   when none is given.
+  /// - Parameter address: `splice://HOST[:PORT]/FOLDER/`, byte for byte, without percent-encoding. The port
+  ///   is 7420 when none is given.
   /// - Throws: ``SpliceError/Code/badURL``. Nothing is tried yet.
   public init(_ address: String) throws(SpliceError) {
     let endpoint: Endpoint

@@ -87,8 +87,8 @@ public final class SpliceServer: Sendable {
   /// The port of the first address.
   public var port: UInt16 { host.addresses.first?.port ?? 0 }
 
-  /// Serves until `stop`, or until the task is cancelled: then unfinished uploads are made durable, clients are told, and
-  /// it returns. Once.
+  /// Serves until `stop`, or until the task is cancelled: then unfinished uploads are made durable, clients
+  /// are told, and it returns. Once.
   ///
   /// - Throws: ``SpliceError/Code/wrongState`` when it ran already, ``SpliceError/Code/noResources``.
   public func run() async throws(SpliceError) {
@@ -104,8 +104,8 @@ public final class SpliceServer: Sendable {
   /// Lets `run` return soon. Before it: it will return at once.
   public func stop() { host.stop() }
 
-  /// What clients do from now on, until the server has stopped. Each call gives a sequence of its own, which keeps what
-  /// its reader has not taken yet.
+  /// What clients do from now on, until the server has stopped. Each call gives a sequence of its own, which
+  /// keeps what its reader has not taken yet.
   public func events() -> AsyncStream<Event> { hub.subscribe() }
 
   /// Everybody who is connected, by rising number.
@@ -118,8 +118,8 @@ public final class SpliceServer: Sendable {
 
   /// Disconnects a client, which is told so and does not come back by itself. What it uploaded is kept.
   ///
-  /// - Throws: ``SpliceError/Code/notFound`` when there is no such client, ``SpliceError/Code/wrongState`` when the server
-  ///   does not run.
+  /// - Throws: ``SpliceError/Code/notFound`` when there is no such client, ``SpliceError/Code/wrongState``
+  ///   when the server does not run.
   public func disconnect(_ client: ClientID) async throws(SpliceError) {
     let wasThere = await answer { (host, give) throws(Failure) in try host.kick(client) { give($0) } }
     guard try wasThere.get() else {

@@ -5,9 +5,9 @@ internal import SpliceEngine
 
 /// A transfer that ``SpliceClient`` made, as a sequence of its events.
 ///
-/// Iterating it transfers; iterating it again transfers again, and goes on where the first time stopped. The sequence
-/// ends when every file is done, and throws the error of the first file that failed. Cancelling the task that iterates,
-/// or leaving the loop, stops the transfer and keeps what came so far.
+/// Iterating it transfers; iterating it again transfers again, and goes on where the first time stopped. The
+/// sequence ends when every file is done, and throws the error of the first file that failed. Cancelling the
+/// task that iterates, or leaving the loop, stops the transfer and keeps what came so far.
 ///
 /// ```swift
 /// for try await event in client.get("backup.tar", to: "/tmp/backup.tar") {
@@ -85,7 +85,8 @@ public struct SpliceTransfer: AsyncSequence, Sendable {
   /// Transfers, and returns when every file is done.
   ///
   /// - Returns: one result for each file.
-  /// - Throws: the error of the first file that failed; ``SpliceError/Code/cancelled`` when the task is cancelled.
+  /// - Throws: the error of the first file that failed; ``SpliceError/Code/cancelled`` when the task is
+  ///   cancelled.
   @discardableResult
   public func finish() async throws(SpliceError) -> [FileResult] {
     var results: [FileResult] = []

@@ -83,7 +83,8 @@ private final class EventQueue: ClientObserver, Sendable {
   func next(isolation actor: isolated (any Actor)?) async -> Step {
     await withCheckedContinuation(isolation: actor) { continuation in
       state.withLock {
-        if $0.steps.isEmpty { $0.waiter = continuation } else { continuation.resume(returning: $0.steps.removeFirst()) }
+        guard $0.steps.isEmpty else { return continuation.resume(returning: $0.steps.removeFirst()) }
+        $0.waiter = continuation
       }
     }
   }

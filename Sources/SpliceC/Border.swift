@@ -32,8 +32,8 @@ extension StaticString {
   var text: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 }
 
-/// Copies what the caller set over `copy`, whose fields are all zero, and stay so where the caller is older than a
-/// field. Every struct of options begins with its size.
+/// Copies what the caller set over `copy`, whose fields are all zero, and stay so where the caller is older
+/// than a field. Every struct of options begins with its size.
 ///
 /// - Throws: `newerOptions` when something is set that did not exist when this was compiled.
 func read<Options>(_ options: UnsafePointer<Options>?, over copy: inout Options) throws(Failure) {

@@ -105,16 +105,16 @@ package final class ClientRun: LinkOwner {
     }
   }
 
-  /// SIGINT and SIGTERM stop what moves, keep it, and let `run` return; the second one ends the process. Before
-  /// `run`.
+  /// SIGINT and SIGTERM stop what moves, keep it, and let `run` return; the second one ends the process.
+  /// Before `run`.
   package func obeySignals() throws(UVError) {
     for number in [SignalWatcher.interrupt, SignalWatcher.terminate] {
       signals.append(try SignalWatcher(loop, signal: number) { self.interrupt() })
     }
   }
 
-  /// Any thread, also after `run`: stops what moves, keeps it, and lets `run` return. Files that were begun and are
-  /// not whole end with an error.
+  /// Any thread, also after `run`: stops what moves, keeps it, and lets `run` return. Files that were begun
+  /// and are not whole end with an error.
   package func requestCancel() { trigger?.pull() }
 
   /// Runs until every task has ended. Blocks the calling thread.
@@ -569,8 +569,8 @@ package final class ClientRun: LinkOwner {
     guard let link else { return }
     link.tick()
     let now = loop.now
-    // Bytes in the middle of a message count when there are many. A length that was damaged on the way makes the
-    // rest look like part of a long message, which the answers to our pings would keep alive for hours.
+    // Bytes in the middle of a message count when there are many. A length that was damaged on the way makes
+    // the rest look like part of a long message, which the answers to our pings would keep alive for hours.
     let heard = link.bytesReceived - lastHeard
     if heard >= Self.heardBytesMin || (heard > 0 && link.isBetweenMessages) {
       lastHeard = link.bytesReceived

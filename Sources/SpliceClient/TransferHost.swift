@@ -15,7 +15,8 @@ package struct TransferPlan: Sendable {
 
   package struct File: Sendable {
     package var local: [UInt8]
-    /// Below the path of the URL; empty: the last name of `local`, or, where the URL names the file itself, nothing.
+    /// Below the path of the URL; empty: the last name of `local`, or, where the URL names the file itself,
+    /// nothing.
     package var remote: [UInt8]
 
     package init(local: [UInt8], remote: [UInt8]) {
@@ -44,8 +45,8 @@ package struct TransferPlan: Sendable {
   }
 }
 
-/// What the C library and the Swift module wrap: one run of `put` or `get`, once, on the caller's thread (`run`) or on
-/// one of its own (`start`).
+/// What the C library and the Swift module wrap: one run of `put` or `get`, once, on the caller's thread
+/// (`run`) or on one of its own (`start`).
 ///
 /// - Threads: any, unless a method says otherwise.
 package final class TransferHost: ClientObserver, @unchecked Sendable {
@@ -69,13 +70,11 @@ package final class TransferHost: ClientObserver, @unchecked Sendable {
   /// Of the first file that failed. The thread that runs.
   private var failure: Failure?
 
+  private let thread = OwnThread()
   private let mutex = Mutex()
   // All below: with the mutex.
   private var state = State.planned
   private var isCancelWanted = false
-  private var thread: LoopThread?
-  /// Of `thread`.
-  private var threadID: UInt?
 
   /// Checks the plan; nothing is tried yet.
   ///
@@ -157,11 +156,7 @@ package final class TransferHost: ClientObserver, @unchecked Sendable {
   package func start() throws(Failure) {
     guard mutex.withLock({ begin() }) else { throw Failure(.wrongState) }
     do throws(UVError) {
-      let thread = try LoopThread {
-        self.mutex.withLock { self.threadID = LoopThread.current }
-        _ = self.transfer()
-      }
-      mutex.withLock { self.thread = thread }
+      try thread.start { _ = self.transfer() }
     } catch {
       mutex.withLock { state = .ended(Failure(.noResources)) }
       throw Failure(.noResources)
@@ -220,13 +215,13 @@ package final class TransferHost: ClientObserver, @unchecked Sendable {
     }
   }
 
-  /// Waits for the end of what `start` began.
+  /// Waits for the end of what `start` began; one thread at a time.
   ///
-  /// - Throws: what `run` would throw; `wrongState` on the thread that runs, as in the observer, and where nothing was
-  ///   started.
+  /// - Throws: what `run` would throw; `wrongState` on the thread that runs, as in the observer, and where
+  ///   nothing was started.
   package func wait() throws(Failure) {
-    if mutex.withLock({ isOnOwnThread }) { throw Failure(.wrongState) }
-    mutex.withLock { takeThread() }?.join()
+    if thread.isCurrent { throw Failure(.wrongState) }
+    thread.join()
     try mutex.withLock { () throws(Failure) in
       guard case .ended(let failure) = state else { throw Failure(.wrongState) }
       if let failure { throw failure }
@@ -237,27 +232,19 @@ package final class TransferHost: ClientObserver, @unchecked Sendable {
   ///
   /// - Throws: `wrongState`, without any effect, while it runs on a thread of the caller, and on its own.
   package func close() throws(Failure) {
-    guard mutex.withLock({ mayClose() }) else { throw Failure(.wrongState) }
+    guard !thread.isCurrent, mutex.withLock({ mayClose() }) else { throw Failure(.wrongState) }
     cancel()
-    mutex.withLock { takeThread() }?.join()
+    thread.join()
   }
 
   private func mayClose() -> Bool {
     switch state {
     case .planned: state = .ended(Failure(.cancelled))
-    case .starting, .running: if thread == nil { return false }
+    case .starting, .running: return thread.isThere
     case .ended: break
     }
-    return !isOnOwnThread
+    return true
   }
-
-  /// For one that joins it.
-  private func takeThread() -> LoopThread? {
-    defer { thread = nil }
-    return thread
-  }
-
-  private var isOnOwnThread: Bool { thread != nil && threadID == LoopThread.current }
 
   // MARK: From the run
 

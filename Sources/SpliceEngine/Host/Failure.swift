@@ -6,8 +6,8 @@ package import SpliceWire
 
 /// A stable number below zero. Those above -100 are the codes of the protocol with a minus in front.
 ///
-/// The numbers are part of the C library: never reused, never renumbered. `splice.h` has the same ones, which a
-/// test compares.
+/// The numbers are part of the C library: never reused, never renumbered. `splice.h` has the same ones, which
+/// a test compares.
 package struct FailureCode: RawRepresentable, Equatable, Hashable, Sendable {
   package let rawValue: Int32
 

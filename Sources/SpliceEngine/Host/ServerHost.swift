@@ -7,8 +7,8 @@ package import SpliceWire
 
 /// What the C library and the Swift module wrap.
 ///
-/// It listens from the beginning, so that its addresses are known; whoever connects waits until it serves: once, on
-/// the caller's thread (`run`), on one of its own (`start`), or in a loop of the caller (`attach`).
+/// It listens from the beginning, so that its addresses are known; whoever connects waits until it serves:
+/// once, on the caller's thread (`run`), on one of its own (`start`), or in a loop of the caller (`attach`).
 ///
 /// - Threads: any, unless a method says otherwise.
 package final class ServerHost: @unchecked Sendable {
@@ -25,14 +25,12 @@ package final class ServerHost: @unchecked Sendable {
   private let observer: (any ServerObserver)?
   private let onEnd: (@Sendable () -> Void)?
 
+  private let thread = OwnThread()
   private let mutex = Mutex()
   // All below: with the mutex.
   private var state: State
   private var configuration: ServerConfiguration
   private var isStopWanted = false
-  private var thread: LoopThread?
-  /// Of `thread`.
-  private var threadID: UInt?
 
   /// Opens the folder and listens.
   ///
@@ -77,15 +75,13 @@ package final class ServerHost: @unchecked Sendable {
   package func start() throws(Failure) {
     let server = try begin(in: nil)
     do throws(UVError) {
-      let thread = try LoopThread {
-        self.mutex.withLock { self.threadID = LoopThread.current }
+      try thread.start {
         do throws(Failure) {
           try self.serve(server)
         } catch {
           self.log.write(.error) { $0.append(contentsOf: error.text) }
         }
       }
-      mutex.withLock { self.thread = thread }
     } catch {
       server.requestStop()
       try serve(server)
@@ -144,8 +140,8 @@ package final class ServerHost: @unchecked Sendable {
 
   // MARK: Ending
 
-  /// Checkpoints what is under way, says goodbye, and ends; soon, not at once. Before it serves: it will end as soon as
-  /// it does.
+  /// Checkpoints what is under way, says goodbye, and ends; soon, not at once. Before it serves: it will end
+  /// as soon as it does.
   package func stop() {
     mutex.withLock {
       isStopWanted = true
@@ -153,20 +149,21 @@ package final class ServerHost: @unchecked Sendable {
     }
   }
 
-  /// Waits for the end of what `start` began; nothing is left to wait for the second time.
+  /// Waits for the end of what `start` began; one thread at a time. Nothing is left to wait for the second
+  /// time.
   ///
   /// - Throws: on a thread that serves, as in its callbacks.
   package func wait() throws(Failure) {
-    if mutex.withLock({ isOnOwnThread }) { throw Failure(.wrongState) }
-    mutex.withLock { takeThread() }?.join()
+    if isOnOwnThread { throw Failure(.wrongState) }
+    thread.join()
   }
 
   /// Stops it, waits for its thread, and lets go of folder and sockets. Idempotent.
   ///
-  /// - Throws: without any effect, when it serves on a thread, or in a loop, of the caller, which has to come to its
-  ///   end first; and on a thread that serves.
+  /// - Throws: without any effect, when it serves on a thread, or in a loop, of the caller, which has to come
+  ///   to its end first; and on a thread that serves.
   package func close() throws(Failure) {
-    guard mutex.withLock({ mayClose() }) else { throw Failure(.wrongState) }
+    guard !isOnOwnThread, mutex.withLock({ mayClose() }) else { throw Failure(.wrongState) }
     stop()
     try wait()
   }
@@ -174,23 +171,18 @@ package final class ServerHost: @unchecked Sendable {
   private func mayClose() -> Bool {
     switch state {
     case .listening: state = .ended
-    case .starting, .serving: if thread == nil { return false }
+    case .starting, .serving: return thread.isThere
     case .ended: break
     }
-    return !isOnOwnThread
-  }
-
-  /// For one that joins it.
-  private func takeThread() -> LoopThread? {
-    defer { thread = nil }
-    return thread
+    return true
   }
 
   private var isOnOwnThread: Bool {
-    guard thread != nil else { return false }
-    if threadID == LoopThread.current { return true }
-    if case .serving(let server) = state { return server.isOnOwnThread }
-    return false
+    if thread.isCurrent { return true }
+    return mutex.withLock {
+      guard case .serving(let server) = state else { return false }
+      return server.isOnOwnThread
+    }
   }
 
   // MARK: Clients

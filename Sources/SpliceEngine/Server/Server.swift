@@ -59,7 +59,8 @@ package final class Server: Administration {
   /// right, and what a person should know.
   package var onReload: (() -> (configuration: ServerConfiguration?, note: [UInt8]))?
 
-  /// Listens on all addresses; connections are accepted once `run` or `attach` is called, one of which has to be.
+  /// Listens on all addresses; connections are accepted once `run` or `attach` is called, one of which has to
+  /// be.
   ///
   /// - Parameters:
   ///   - control: nil for a server without a control socket.
@@ -107,8 +108,8 @@ package final class Server: Administration {
     return sockets
   }
 
-  /// From now on SIGTERM and SIGINT end it, and SIGHUP makes it read its options again. Before anybody learns of
-  /// it: whoever does may also ask it to stop.
+  /// From now on SIGTERM and SIGINT end it, and SIGHUP makes it read its options again. Before anybody learns
+  /// of it: whoever does may also ask it to stop.
   package func obeySignals() throws(ServerError) {
     let loop = group.workers[0].loop
     do throws(UVError) {

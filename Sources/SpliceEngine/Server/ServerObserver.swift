@@ -27,8 +27,8 @@ package enum TransferEnd: Equatable, Sendable {
   case cut
 }
 
-/// Hears of clients and transfers, on the threads of their workers: calls about one client come in order, on one
-/// thread; calls about several may come at once. They hold up the worker, so they should be short.
+/// Hears of clients and transfers, on the threads of their workers: calls about one client come in order, on
+/// one thread; calls about several may come at once. They hold up the worker, so they should be short.
 ///
 /// Whoever connected disconnects, and what began ends, once.
 package protocol ServerObserver: AnyObject, Sendable {
