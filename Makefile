@@ -7,7 +7,7 @@
 #   make sim-long  200,000 seeds
 #   make sim-bite  shows that the simulator finds each mistake of Tests/SpliceSim/plants.txt
 #   make bench  measures it beside what people use instead; bench-quick: in two minutes, without those
-#   make board  builds static programs for small boards and for this machine: build/board
+#   make board  builds static programs and the C library for small boards: build/board
 #   make board-test  runs the core of the black-box tests against them, foreign ones under qemu
 #   make install PREFIX=/usr/local DESTDIR=  installs programs, library, man pages and service files
 #   make deb    builds Debian packages for amd64 and arm64: build/deb
@@ -80,8 +80,8 @@ build: packages
 # Links with nothing but libuv and libc; exports splice_* only.
 lib: packages
 	@swift build $(EMBEDDED_FLAGS) --target SpliceC
-	@scripts/build-lib.sh build/lib/libsplice.a $(call target_info,moduleTriple) $(EMBEDDED_FOLDER)/release
-	@scripts/build-pc.sh build
+	@scripts/build-lib.sh $(EMBEDDED_FOLDER)/libsplice.a $(call target_info,moduleTriple) $(EMBEDDED_FOLDER)/release
+	@scripts/install-lib.sh $(EMBEDDED_FOLDER)/libsplice.a build
 	@ls -l build/lib/libsplice.a
 
 # The header in three languages, the exports, every function and the examples, under valgrind; the Swift examples.
@@ -169,13 +169,15 @@ board-test: board
 	$(foreach board,$(BOARDS),SPLICE_BIN=$(CURDIR)/build/board/$(board) SPLICE_RUNNER="$(runner_$(board))" \
 	  swift test --skip-build --filter '$(BOARD_TESTS)' &&) true
 
-# Builds nothing, so that it can run as root after somebody else's `make`.
+# Builds nothing, so that it can run as root after somebody else's `make` and `make lib`.
 install:
 	@scripts/install-files.sh build/bin "$(PREFIX)" "$(DESTDIR)"
+	@if [ -e build/lib/libsplice.a ]; then scripts/install-lib.sh build/lib/libsplice.a "$(DESTDIR)$(PREFIX)"; \
+	else echo "not installed: the C library, which make lib builds" >&2; fi
 
-deb: board
-	@scripts/build-deb.sh amd64 build/bin $(DEB_DEPENDS)
-	@scripts/build-deb.sh arm64 build/board/aarch64
+deb: board lib
+	@scripts/build-deb.sh amd64 build/bin build/lib/libsplice.a $(DEB_DEPENDS)
+	@scripts/build-deb.sh arm64 build/board/aarch64 build/board/aarch64/libsplice.a
 
 deb-test: deb
 	@scripts/install-packages.sh $(DEB_TEST_PACKAGES)

@@ -3,9 +3,9 @@
 #
 #   build-lib.sh LIBRARY TRIPLE RELEASE_FOLDER [TOOL_PREFIX]
 #
-# One object with the modules and what they need of the Swift runtime, in which only splice_* can be seen from outside: a
-# program may have a Swift runtime of its own, or another copy of anything else. What no function of splice.h needs is left
-# out.
+# One object with the modules and what they need of the Swift runtime, in which only splice_* can be seen from
+# outside: a program may have a Swift runtime of its own, or another copy of anything else. What no function
+# of splice.h needs is left out.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 . scripts/objects.sh

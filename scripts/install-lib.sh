@@ -1,12 +1,14 @@
 #!/bin/bash
-# Puts splice.h and splice.pc below a folder, beside the library: include/splice.h, lib/pkgconfig/splice.pc.
+# Puts the C library, its header and what pkg-config wants to know of them below a folder: lib/libsplice.a,
+# include/splice.h, lib/pkgconfig/splice.pc.
 #
-#   build-pc.sh FOLDER
+#   install-lib.sh LIBRARY FOLDER
 set -eu -o pipefail
+library=$(realpath "$1") folder=$(realpath -m "$2")
 cd "$(dirname "$0")/.."
 
-version=$(scripts/version.sh)
-install -D -m 644 CSupport/CSplice/include/splice.h "$1/include/splice.h"
-install -d -m 755 "$1/lib/pkgconfig"
-sed "s/@VERSION@/$version/" packaging/pkgconfig/splice.pc.in >"$1/lib/pkgconfig/splice.pc"
-chmod 644 "$1/lib/pkgconfig/splice.pc"
+install -D -m 644 "$library" "$folder/lib/libsplice.a"
+install -D -m 644 CSupport/CSplice/include/splice.h "$folder/include/splice.h"
+install -d -m 755 "$folder/lib/pkgconfig"
+sed "s/@VERSION@/$(scripts/version.sh)/" packaging/pkgconfig/splice.pc.in >"$folder/lib/pkgconfig/splice.pc"
+chmod 644 "$folder/lib/pkgconfig/splice.pc"

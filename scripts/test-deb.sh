@@ -44,7 +44,7 @@ inside dpkg --install /splice.deb
 inside dpkg --verify splice
 [ "$(inside stat -c %U:%G:%a /var/lib/spliced)" = spliced:spliced:750 ] || fail "/var/lib/spliced is not the daemon's own"
 inside sh -c 'spliced --version && splice --version'
-for page in man8/spliced.8.gz man1/splice.1.gz; do
+for page in man8/spliced.8.gz man1/splice.1.gz man3/splice.3.gz; do
   # A minimal Debian leaves manuals out by its own choice, so the package is asked.
   dpkg-deb -c "$package" | grep -q "/usr/share/man/$page" || fail "$page is not in the package"
 done

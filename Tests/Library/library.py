@@ -24,7 +24,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 # Everything that is lost counts. What is still reachable at the end are globals.
 VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=99",
             "--show-leak-kinds=definite,indirect,possible", "--errors-for-leak-kinds=definite,indirect,possible"]
-SECONDS = 120
+SECONDS = 300
 
 
 class Failed(Exception):
@@ -82,6 +82,18 @@ def exports_are_the_header(_):
                                re.M))
     foreign = {name for name in undefined if re.match(r"\$s|_?swift|_Z", name)}
     expect(not foreign, "asks for what no C program has:", foreign)
+
+
+def documentation_compiles(work):
+    blocks = re.findall(r"^```c\n(.*?)^```$", open(os.path.join(PACKAGE, "docs/library.md")).read(), re.M | re.S)
+    manual = open(os.path.join(PACKAGE, "packaging/man/splice.3")).read()
+    blocks += [block.replace("\\e", "\\") for block in re.findall(r"^\.nf\n(#include.*?)^\.fi$", manual, re.M | re.S)]
+    expect(len(blocks) == 3, "the documentation has", len(blocks), "examples in C")
+    for number, block in enumerate(blocks):
+        source = os.path.join(work, f"document{number}.c")
+        with open(source, "w") as file:
+            file.write(block)
+        run(CC, "-Wall", "-Wextra", "-Werror", source, "-o", source[:-2], *flags())
 
 
 def every_function(work):
@@ -194,7 +206,7 @@ def main():
             sys.exit(f"library.py: {command} is not installed")
     work = tempfile.mkdtemp(prefix="splice-library.")
     try:
-        for test in (header_compiles, exports_are_the_header, every_function, embedded_server, camera_uploader):
+        for test in (header_compiles, exports_are_the_header, documentation_compiles, every_function, embedded_server, camera_uploader):
             begin = time.monotonic()
             test(work)
             print(f"library {test.__name__}: ok, {time.monotonic() - begin:.1f} s", flush=True)

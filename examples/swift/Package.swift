@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 //
-// Two small programs over the Swift API. In a package of your own, write the address of Splice's repository instead of the
-// path.
+// Two small programs over the Swift API. In a package of your own, write the address of Splice's repository
+// instead of the path.
 
 import PackageDescription
 
