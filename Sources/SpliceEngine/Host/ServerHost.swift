@@ -115,12 +115,12 @@ package final class ServerHost: @unchecked Sendable {
   }
 
   private func begin(in loop: Loop?) throws(Failure) -> Server {
-    let taken = mutex.withLock { () -> (ServedFolder, [Socket])? in
+    let taken = mutex.withLock { () -> (ServedFolder, [Socket], ServerConfiguration)? in
       guard case .listening(let folder, let sockets) = state else { return nil }
       state = .starting
-      return (folder, sockets)
+      return (folder, sockets, configuration)
     }
-    guard let (folder, sockets) = taken else {
+    guard let (folder, sockets, configuration) = taken else {
       loop?.close()
       throw Failure(.wrongState)
     }
@@ -129,7 +129,9 @@ package final class ServerHost: @unchecked Sendable {
         configuration, folder.store, control: nil, log, sockets: sockets, observer: observer, loop: loop)
       mutex.withLock {
         state = .serving(server)
+        // What was asked for meanwhile.
         if isStopWanted { server.requestStop() }
+        server.limit(connectionsMax: self.configuration.connectionsMax)
       }
       return server
     } catch {
