@@ -6,6 +6,7 @@
 #   make sim    2,000 seeds of the simulator; SPLICE_SEED=N replays one with a trace
 #   make sim-long  200,000 seeds
 #   make sim-bite  shows that the simulator finds each mistake of Tests/SpliceSim/plants.txt
+#   make fuzz   each fuzzer for a minute; FUZZ_SECONDS=600 for longer, FUZZ_TARGETS=session for one
 #   make bench  measures it beside what people use instead; bench-quick: in two minutes, without those
 #   make board  builds static programs and the C library for small boards: build/board
 #   make board-test  runs the core of the black-box tests against them, foreign ones under qemu
@@ -63,7 +64,7 @@ DEB_DEPENDS := "libc6 (>= 2.36)" "libuv1 (>= 1.44)"
 PREFIX := /usr/local
 DESTDIR :=
 
-.PHONY: build lib test-lib run test test-rigs board board-test install deb deb-test clean packages sim sim-long sim-bite
+.PHONY: build lib test-lib run test test-rigs fuzz board board-test install deb deb-test clean packages sim sim-long sim-bite
 .PHONY: powercut kills faults links full limits races memcheck soak rigs-bite sanitize rig-packages
 .PHONY: bench bench-quick bench-programs
 
@@ -97,7 +98,8 @@ test: build build/board/x86_64/spliced
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log
-	@$(MAKE) --no-print-directory test-lib sim test-rigs
+	@$(MAKE) --no-print-directory test-lib sim sim-bite fuzz FUZZ_SECONDS=10
+	@$(MAKE) --no-print-directory test-rigs
 
 # Each rig says in one line why it is skipped where the machine lacks what it needs.
 test-rigs: build
@@ -145,6 +147,12 @@ sim-bite: packages
 	@cd Tests/SpliceSim && SPLICE_PLANTED=1 swift build -c release --scratch-path ../../.build-sim-planted
 	@cd Tests/SpliceSim && ../../.build-sim-planted/release/sim --bite --count 2000
 
+FUZZ_SECONDS := 60
+FUZZ_TARGETS :=
+
+fuzz: packages
+	@Tests/Fuzz/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
 bench: bench-programs
 	@scripts/install-packages.sh $(BENCH_PACKAGES)
 	@bench/.build/release/bench $(BENCH_OPTIONS)
@@ -184,7 +192,7 @@ deb-test: deb
 	@scripts/test-deb.sh build/deb/splice_*_amd64.deb
 
 clean:
-	rm -rf .build .build-sim .build-sim-planted Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) .build-board build
+	rm -rf .build .build-sim .build-sim-planted .build-fuzz Tests/SpliceSim/.build-planted $(EMBEDDED_FOLDER) .build-board build
 	rm -rf bench/.build
 
 packages:

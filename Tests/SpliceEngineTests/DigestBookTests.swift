@@ -48,6 +48,17 @@ private let block = Int(Limits.blockSize)
     #expect(try third.proof(of: third.size) == StageBench().proof(content))
   }
 
+  /// Found by the fuzzer of journals: whoever asks far behind the end gets nothing, not an overflow.
+  @Test(arguments: [true, false]) func digestsBehindTheEndAreNone(isKept: Bool) throws {
+    try write(content)
+    let source = try source(isKept)
+    #expect(try source.extendBook(toCover: source.size, budget: .max))
+    #expect(try source.book.digests(from: 2, count: 5).count == 1)
+    for first in [3, UInt64(Int.max), .max] {
+      #expect(try source.book.digests(from: first, count: 5).isEmpty)
+    }
+  }
+
   @Test func budgetBoundsOneStep() throws {
     try write(content)
     let source = try source()

@@ -1,0 +1,88 @@
+// A simulated server machine and what both session targets need of it.
+
+internal import SpliceBase
+internal import SpliceSystem
+internal import SpliceUV
+internal import SpliceWire
+
+/// One world for one input. Nothing is left to chance but what the input decides.
+final class Room {
+  let world: World
+  let server: Machine
+  let client: Machine
+  private static let outside = [UInt8]("nobody may read this, or write here".utf8)
+
+  init(seed: UInt64) {
+    world = World(seed: seed)
+    World.current = world
+    server = Machine("server", number: 1, world: world)
+    client = Machine("client", number: 2, world: world)
+    world.network.latency = 50_000
+    world.network.slowness = 100
+    world.network.capacity = 4 << 20
+    PoolRequest.patience = 20_000
+    world.overlap = seed % 2 == 0 ? 6 : 0
+    for machine in [server, client] {
+      machine.disk.makePath("srv")
+      machine.disk.makePath("dst")
+      put(Self.outside, "secret", machine)
+    }
+    let server = self.server
+    world.network.isReachable = { server.isUp }
+  }
+
+  func put(_ bytes: [UInt8], _ path: String, _ machine: Machine, modified: Timestamp? = nil) {
+    machine.disk.place(bytes, at: path, modified: modified ?? machine.stampNow, stamp: machine.stampNow)
+  }
+
+  /// Lets things happen until nothing is left to happen now, or the time has passed.
+  func run(milliseconds: UInt64) {
+    let end = world.now + milliseconds * 1_000_000
+    var steps = 0
+    while world.now < end, steps < 3000, world.failure == nil, world.step() { steps += 1 }
+    check(world.failure == nil, world.failure ?? "")
+  }
+
+  /// What is outside of the folders that are served or written to is as it was.
+  func checkOutside() {
+    for machine in [server, client] {
+      let names = machine.disk.root.entries.keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+      check(names == ["dst", "secret", "srv"] || names == ["cache", "dst", "secret", "srv"], "outside: \(names)")
+      check(machine.disk.find("secret")?.cached.isEqual(to: Self.outside) == true, "a file outside was changed")
+    }
+  }
+
+  /// Asks everything to stop: all of it must end, with every buffer and handle given back.
+  func end() {
+    for process in world.processes { process.crashPlan = nil }
+    for process in world.processes { process.send(signal: SignalWatcher.terminate) }
+    let deadline = world.now + 600_000_000_000
+    var steps = 0
+    while !world.processes.isEmpty, world.failure == nil {
+      check(world.step(), "\(world.processes.map(\.name)) never end: nothing can happen any more")
+      steps += 1
+      check(steps < 200_000 && world.now < deadline, "\(world.processes.map(\.name)) do not end")
+    }
+    check(world.failure == nil, world.failure ?? "")
+    checkOutside()
+  }
+}
+
+/// What runs a world's actors by the clock, when nothing else does.
+final class Alarm: EventSource {
+  let label: String
+  var time: UInt64?
+  private let body: () -> Void
+
+  init(_ label: String, _ body: @escaping () -> Void) {
+    self.label = label
+    self.body = body
+  }
+
+  func readyTime(_ world: World) -> UInt64? { time }
+
+  func fire(_ world: World) {
+    time = nil
+    body()
+  }
+}
