@@ -10,6 +10,8 @@ internal import SpliceSystem
 /// Without a folder the books live as long as the run. Any thread.
 package final class DigestCache: @unchecked Sendable {
   private let folder: (any Directory)?
+  /// Folders of downloads whose names are on stable storage.
+  let durableFolders = DurableFolders()
 
   /// - Parameter path: the folder, made if missing; nil keeps nothing. A folder that cannot be made or
   ///   written is the same as none.

@@ -360,6 +360,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       let base = try PosixDirectory.open([UInt8](isAbsolute ? "/" : "."), confined: false)
       let path = Array(item.folder.drop { $0 == UInt8(ascii: "/") })
       directory = try path.isEmpty ? base : base.makePath(path, permissions: 0o755)
+      try cache.durableFolders.makeDurable(path, below: base)
       self.directory = directory
     } catch {
       throw StoreError(error, otherwise: .openFailed)

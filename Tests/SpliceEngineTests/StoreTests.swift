@@ -26,7 +26,31 @@ import Testing
   /// Somebody copied it there, or a daemon was killed before it synced the name.
   @Test func fileIsSyncedWithItsName() throws {
     try makeDurable()
-    #expect(bench.trace.events == ["sync folder/file", "sync names"])
+    #expect(bench.trace.events == ["sync folder/file", "sync names", "sync names"])
+  }
+
+  /// A daemon may have been killed between making its folders and syncing their names.
+  @Test func ownFoldersAreSyncedAtEachStart() throws {
+    _ = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    bench.trace.forget()
+    _ = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    #expect(bench.trace.events == ["sync names", "sync names"])
+  }
+
+  @Test func folderThatWasThereIsSyncedBeforeAFileGoesIn() throws {
+    let store = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    let path = try #require(WirePath(bytes("folder/new")))
+    func plan() throws -> [String] {
+      bench.trace.forget()
+      _ = try store.planCommit(
+        bench.open("a", size: 1), to: path, claim: bench.proof([1]), replacing: true)
+      return bench.trace.events
+    }
+    #expect(try plan() == ["sync names"])
+    #expect(try plan().isEmpty)
+    bench.folder.makeDirectory("empty")
+    try store.remove(try #require(WirePath(bytes("empty"))))
+    #expect(try plan() == ["sync names"])
   }
 
   @Test(arguments: ["sync folder/file", "sync names"])

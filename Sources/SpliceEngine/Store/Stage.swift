@@ -498,24 +498,27 @@ package final class Stage {
   /// the next sync would lie: nothing behind the last checkpoint is believed again.
   private func distrust() {
     received = durable
-    do throws(Errno) {
-      let kept = try recordedDigests(geometry.wholeBlocks(in: durable))
-      // Not only cut short: what is left of it in memory may not be on the disk either.
-      try removeIfThere(location.journalName)
-      if durable > 0, let data {
-        try data.truncate(to: durable)
-        data.dropCached()
-        try recordAnew(kept, of: data)
-      } else {
-        // The next try makes a new file, and so has a new name to sync.
-        try removeIfThere(location.dataName)
+    // Each step by itself: a disk that has just failed may fail at one of these, too.
+    let kept = succeeds { () throws(Errno) in try recordedDigests(geometry.wholeBlocks(in: durable)) }
+    // Not only cut short: what is left of it in memory may not be on the disk either.
+    let isForgotten = succeeds { () throws(Errno) in try removeIfThere(location.journalName) } != nil
+    if durable == 0, succeeds({ () throws(Errno) in try removeIfThere(location.dataName) }) != nil {
+      // The next try makes a new file, and so has a new name to sync.
+    } else if let data {
+      _ = succeeds { () throws(Errno) in try data.truncate(to: durable) }
+      // Whoever opens the stage anew reads what the disk has.
+      data.dropCached()
+      if durable > 0, isForgotten, let kept {
+        _ = succeeds { () throws(Errno) in try recordAnew(kept, of: data) }
       }
-    } catch {
-      // A disk that refuses even this takes no more bytes; whoever opens the stage anew is told so. Without a
-      // whole journal the next opening reads the bytes themselves.
     }
     data = nil
     log = nil
+  }
+
+  /// nil when it throws.
+  private func succeeds<Value>(_ step: () throws(Errno) -> Value) -> Value? {
+    do throws(Errno) { return try step() } catch { return nil }
   }
 
   private func recordedDigests(_ count: UInt64) throws(Errno) -> [Digest] {

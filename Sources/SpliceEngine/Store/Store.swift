@@ -29,6 +29,7 @@ package final class Store: @unchecked Sendable {
   package let leases = LeaseTable()
   private let root: any Directory
   private let workshop: Workshop?
+  private let folders = DurableFolders()
 
   private init(root: any Directory, workshop: Workshop?, boot: Boot) {
     self.root = root
@@ -49,6 +50,9 @@ package final class Store: @unchecked Sendable {
       workshop = Workshop(
         base: base, lock: lock, stages: try base.makePath([UInt8]("stage"), permissions: 0o700),
         digests: try base.makePath([UInt8]("digests"), permissions: 0o700))
+      // Whoever made them may have been killed before it synced them.
+      try root.sync()
+      try base.sync()
       guard try lock.tryLock() else { throw .busy }
     } catch {
       throw error == .busy ? StoreError(.busy) : StoreError(error, otherwise: .openFailed)
@@ -144,9 +148,10 @@ package final class Store: @unchecked Sendable {
   ) throws(StoreError) -> CommitPlan {
     _ = try writable()
     do throws(Errno) {
+      let directory = try root.makePath(path.parent, permissions: 0o755)
+      try folders.makeDurable(path.parent, below: root)
       return CommitPlan(
-        stage: stage, claim: claim, directory: try root.makePath(path.parent, permissions: 0o755),
-        name: path.name, isReplacing: replacing)
+        stage: stage, claim: claim, directory: directory, name: path.name, isReplacing: replacing)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -176,6 +181,7 @@ package final class Store: @unchecked Sendable {
     do throws(Errno) {
       try root.openFile(path.bytes, .read, permissions: 0).sync()
       try root.openDirectory(path.parent).sync()
+      try folders.makeDurable(path.parent, below: root)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -186,6 +192,7 @@ package final class Store: @unchecked Sendable {
     _ = try writable()
     do throws(Errno) {
       _ = try root.makePath(path.bytes, permissions: 0o755)
+      try folders.makeDurable(path.bytes, below: root)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -266,6 +273,7 @@ package final class Store: @unchecked Sendable {
       let directory = try root.openDirectory(path.parent)
       if try directory.status(path.name, followLinks: false).kind == .directory {
         try directory.removeDirectory(path.name)
+        folders.forget()
       } else {
         try directory.remove(path.name)
       }
