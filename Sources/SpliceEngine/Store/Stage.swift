@@ -498,6 +498,8 @@ package final class Stage {
   /// the next sync would lie: nothing behind the last checkpoint is believed again.
   private func distrust() {
     received = durable
+    // First of all: whoever takes the stage up after a kill in the middle of this reads what the disk has.
+    data?.dropCached()
     // Each step by itself: a disk that has just failed may fail at one of these, too.
     let kept = succeeds { () throws(Errno) in try recordedDigests(geometry.wholeBlocks(in: durable)) }
     // Not only cut short: what is left of it in memory may not be on the disk either.
@@ -506,8 +508,6 @@ package final class Stage {
       // The next try makes a new file, and so has a new name to sync.
     } else if let data {
       _ = succeeds { () throws(Errno) in try data.truncate(to: durable) }
-      // Whoever opens the stage anew reads what the disk has.
-      data.dropCached()
       if durable > 0, isForgotten, let kept {
         _ = succeeds { () throws(Errno) in try recordAnew(kept, of: data) }
       }

@@ -108,9 +108,9 @@ package final class Disk {
   // MARK: Power
 
   func cutPower(_ world: World) {
-    let loss = world.pick([Inode.Loss.nothing, .all, .some, .some, .some])
+    let loss = world.pick([Inode.Loss.nothing, .all, .some, .some, .some, .pages])
     switch loss {
-    case .nothing: keep { _ in true }
+    case .nothing, .pages: keep { _ in true }
     case .all: break
     case .some: keep { _ in world.chance(2) }
     }

@@ -160,6 +160,9 @@ package final class Inode {
   /// How much of what was not synced a power cut leaves.
   enum Loss {
     case nothing, all, some
+    /// The file system's own log is whole, and with it names, sizes, times and files of one page, but the pages
+    /// of longer files may be anything between written and not: what ext4 leaves without ordered data.
+    case pages
   }
 
   func cutPower(_ loss: Loss, _ world: World) {
@@ -167,6 +170,7 @@ package final class Inode {
     case .nothing: sync(all: true)
     case .all: break
     case .some: loseSome(world)
+    case .pages: if cached.size > Self.pageSize { losePages(world) } else { sync(all: true) }
     }
     cached = stable
     metadata = stableMetadata
@@ -191,7 +195,17 @@ package final class Inode {
       takeSize(size)
       takeMetadata()
     }
-    let limit = isNew ? stable.size : min(lowWater, hadSize)
+    takePages(world, below: isNew ? stable.size : min(lowWater, hadSize), isNew: isNew)
+  }
+
+  private func losePages(_ world: World) {
+    takeSize(cached.size)
+    takeMetadata()
+    takePages(world, below: stable.size, isNew: true)
+  }
+
+  /// Some of the dirty pages reach the disk.
+  private func takePages(_ world: World, below limit: Int, isNew: Bool) {
     let odds: UInt64 = world.pick([2, 2, 8])
     forEachDirty { range in
       var start = range.lowerBound

@@ -205,26 +205,39 @@ struct Runner {
 
   /// Each planted mistake must be found. The seed that is noted is tried first, then the others.
   private func bite() -> Int32 {
-    var missed = 0
+    let start = Date()
     let plants = Self.plants.filter { mistake.isEmpty || $0.name == mistake }
-    for plant in plants {
-      let start = Date()
-      var outcome = Outcome()
-      if plant.seed > 0 {
-        outcome = runRange(plant.seed..<plant.seed + 1, mistake: plant.name, stopsAtFirst: true)
-      }
-      if outcome.failures.isEmpty {
-        outcome = runRange(first..<first + count, mistake: plant.name, stopsAtFirst: true)
-      }
-      let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+    let missed = plants.filter { !isFound($0) }
+    let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+    say(
+      "sim-bite: \(plants.count) planted mistakes, "
+        + (missed.isEmpty ? "all found" : "NOT FOUND: \(missed.map(\.name).joined(separator: " "))") + ", \(seconds) s")
+    return missed.isEmpty && !plants.isEmpty ? 0 : 1
+  }
+
+  private func isFound(_ plant: Plant) -> Bool {
+    let start = Date()
+    var from = first
+    var isNoted = plant.seed > 0
+    while isNoted || from < first + count {
+      let seeds = isNoted ? plant.seed..<plant.seed + 1 : from..<first + count
+      let outcome = runRange(seeds, mistake: plant.name, stopsAtFirst: true)
       if let found = outcome.failures.min(by: { $0.seed < $1.seed }) {
-        say("\(plant.name): found by seed \(found.seed) in \(seconds) s: \(found.text)")
-      } else {
-        say("\(plant.name): NOT FOUND in \(count) seeds, \(seconds) s")
-        missed += 1
+        // It was the mistake only if the same seed is well without it.
+        let without = runRange(found.seed..<found.seed + 1, mistake: "", stopsAtFirst: true)
+        if without.failures.isEmpty {
+          let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
+          say("\(plant.name): found by seed \(found.seed)\(isNoted ? "" : ", note it") in \(seconds) s: \(found.text)")
+          return true
+        }
+        say("\(plant.name): seed \(found.seed) fails without it, too: \(without.failures[0].text)")
+        if !isNoted { from = found.seed + 1 }
+      } else if !isNoted {
+        break
       }
+      isNoted = false
     }
-    say("sim-bite: \(plants.count) planted mistakes, \(missed == 0 ? "all found" : "\(missed) not found")")
-    return missed > 0 || plants.isEmpty ? 1 : 0
+    say("\(plant.name): NOT FOUND in \(count) seeds from \(first)")
+    return false
   }
 }

@@ -1,7 +1,9 @@
 // What the users of one world want, drawn by its seed.
 
 internal import SpliceBase
+internal import SpliceEngine
 internal import SpliceSystem
+internal import SpliceUV
 
 enum Scenario: String, CaseIterable {
   case upload
@@ -22,54 +24,56 @@ enum Scenario: String, CaseIterable {
     let world = trial.world
     let machine = trial.clients[0]
     let version = trial.makeVersion(size: trial.drawSize())
-    let put = Command(.put, [Command.Item(local: "src/a", remote: "a")])
-    let get = Command(.get, [Command.Item(local: "dst/a", remote: "a")])
+    // Into folders that nobody has made yet, too.
+    let name = world.chance(3) ? "d/e/a" : "a"
+    let put = Command(.put, [Command.Item(local: "src/a", remote: name)])
+    let get = Command(.get, [Command.Item(local: world.chance(3) ? "dst/n/m/a" : "dst/a", remote: name)])
     switch self {
     case .upload:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put])]
     case .overwrite:
-      trial.addServed(trial.makeVersion(size: trial.drawSize()), "a")
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addServed(trial.makeVersion(size: trial.drawSize()), name)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put])]
     case .changingSource:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put])]
       change(trial, version, times: 1 + Int(world.below(3))) { new, inPlace in
         if put.isDone { return }
-        trial.addSource(new, "a", at: "src/a", on: machine, inPlace: inPlace)
+        trial.addSource(new, name, at: "src/a", on: machine, inPlace: inPlace)
       }
     case .twoVersions:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       let second = Command(.put, put.items)
       second.preparation = {
-        trial.addSource(trial.makeVersion(size: trial.drawSize(), after: version), "a", at: "src/a", on: machine)
+        trial.addSource(trial.makeVersion(size: trial.drawSize(), after: version), name, at: "src/a", on: machine)
       }
       trial.scripts = [Trial.Script(machine, [put, second])]
     case .download:
-      trial.addServed(version, "a")
+      trial.addServed(version, name)
       trial.scripts = [Trial.Script(machine, [get])]
     case .replacedDownload:
-      trial.addServed(version, "a")
+      trial.addServed(version, name)
       trial.scripts = [Trial.Script(machine, [get])]
       change(trial, version, times: 1 + Int(world.below(3))) { new, inPlace in
         if get.isDone { return }
-        trial.addServed(new, "a", inPlace: inPlace)
+        trial.addServed(new, name, inPlace: inPlace)
       }
     case .uploadAndDownload:
-      trial.addServed(trial.makeVersion(size: trial.drawSize()), "a")
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addServed(trial.makeVersion(size: trial.drawSize()), name)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [get])]
     case .smallFiles: smallFiles(trial, machine)
     case .twoClients:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       let other = trial.makeVersion(size: trial.drawSize(), after: world.chance(2) ? version : nil)
-      trial.addSource(other, "a", at: "src/a", on: trial.clients[1])
+      trial.addSource(other, name, at: "src/a", on: trial.clients[1])
       trial.scripts = [
         Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [Command(.put, put.items)]),
       ]
     case .duplicateClient:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put])]
       let twin = trial.addActor("twin") {
         if machine.isUp, !put.isDone { trial.start(put, on: machine) { _ in } }
@@ -77,13 +81,13 @@ enum Scenario: String, CaseIterable {
       twin.time = world.now + 1 + world.below(600_000_000)
       twin.changes = 5 + Int(world.below(80))
     case .liar:
-      if world.chance(2) { trial.addServed(trial.makeVersion(size: trial.drawSize()), "a") }
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      if world.chance(2) { trial.addServed(trial.makeVersion(size: trial.drawSize()), name) }
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [
         Trial.Script(machine, [put]), Trial.Script(trial.clients[1], [Command(.lie, put.items)]),
       ]
     case .roundTrip:
-      trial.addSource(version, "a", at: "src/a", on: machine)
+      trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put, get])]
     }
   }
@@ -96,8 +100,32 @@ enum Scenario: String, CaseIterable {
       trial.troubles = [.cut, .sever, .stall]
       return
     }
+    switch world.below(8) {
+    case 0:
+      // Power that goes again and again, while much is on its way to the disk.
+      trial.troubles = [.cutServerPower, .cutServerPower, .cutClientPower, .killServer]
+      trial.troublesLeft += 3
+      trial.configuration.checkpointBytes = world.pick([1 << 20, 2 << 20, 64 << 20])
+      return
+    case 1:
+      failDisks(trial)
+      return
+    case 2...5 where self == .smallFiles:
+      // Files are committed together; one of them fails, and somebody else may have been told.
+      failDisks(trial)
+      return
+    default: break
+    }
     trial.troubles = Trouble.allCases.filter { _ in world.chance(3) }
     if world.chance(4) { trial.damage = world.pick([10, 40]) }
+  }
+
+  /// Disks that fail and recover.
+  private func failDisks(_ trial: Trial) {
+    trial.troubles = [.failServerDisk, .failServerDisk, .failClientDisk, .killServer]
+    trial.troublesLeft += 3
+    // Long enough for many files to come together.
+    trial.troubleGap = trial.world.pick([10, 30, 100])
   }
 
   /// Somebody writes a new version, as a program that saves: by a rename or into the file itself.
@@ -123,8 +151,13 @@ enum Scenario: String, CaseIterable {
 
   private func smallFiles(_ trial: Trial, _ machine: Machine) {
     let world = trial.world
+    if world.chance(2) {
+      // They come faster than the disk takes them, so that they are committed together.
+      PoolRequest.patience = 30_000_000
+      world.network.latency = 50_000
+    }
     var items: [Command.Item] = []
-    for index in 0...(2 + world.below(7)) {
+    for index in 0...(3 + world.below(16)) {
       let name = "s\(index)"
       let size = world.chance(5) ? trial.drawSize() : Int(world.below(20_000))
       let version = trial.makeVersion(size: size)

@@ -88,7 +88,7 @@ final class Trial {
     configuration.checkpointBytes = world.pick([64 << 10, 300 << 10, 1 << 20, 2 << 20, 64 << 20])
     configuration.checkpointMilliseconds = world.pick([20, 300, 5000])
     configuration.idleMilliseconds = world.pick([1500, 10_000, 60_000])
-    world.network.latency = world.pick([50_000, 1_000_000, 40_000_000])
+    world.network.latency = world.pick([50_000, 1_000_000, 40_000_000, 400_000_000])
     world.network.slowness = world.pick([500, 5_000, 100_000])
     world.network.capacity = world.pick([20 << 10, 200 << 10, 1 << 20])
     world.overlap = world.pick([0, 6, 20])
@@ -273,11 +273,11 @@ final class Trial {
             size: UInt64(size), isDirectory: false, policy: .replace),
           owner: [UInt8](machine.name.utf8), cache: cache)
       case .get:
-        let parts = item.local.split(separator: "/").map(String.init)
+        let slash = item.local.lastIndex(of: "/") ?? item.local.startIndex
         return DownloadTask(
           DownloadTask.Item(
-            remotePath: [UInt8](item.remote.utf8), folder: [UInt8](("/" + parts[0]).utf8),
-            name: [UInt8](parts[1].utf8), size: nil), cache: cache)
+            remotePath: [UInt8](item.remote.utf8), folder: [UInt8](("/" + item.local[..<slash]).utf8),
+            name: [UInt8](item.local[slash...].dropFirst().utf8), size: nil), cache: cache)
       case .lie:
         let claimed = makeVersion(size: max(1, drawSize()))
         // Nothing is promised of bytes that are not what their sender says.
@@ -387,12 +387,22 @@ final class Trial {
   }
 
   private func fail(_ disk: Disk) {
-    switch world.below(5) {
+    // Many files share a sync, and one of them fails: that is worth more tries.
+    if scenario == .smallFiles, world.chance(2) {
+      disk.faults.sync = world.pick([3, 10, 20])
+      return
+    }
+    switch world.below(6) {
     case 0: disk.faults = DiskFaults()
     case 1: disk.faults.read = 20
     case 2: disk.faults.write = 10
-    case 3: disk.faults.sync = 3
-    default: disk.faults.name = 15
+    case 3: disk.faults.sync = world.pick([3, 10])
+    case 4: disk.faults.name = 15
+    default:
+      // What cleans up behind a failed sync fails, too.
+      disk.faults.sync = 3
+      disk.faults.name = 3
+      if disk === server.disk { ledger.mayForget = true }
     }
   }
 
