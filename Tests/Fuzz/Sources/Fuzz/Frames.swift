@@ -51,7 +51,8 @@ private struct FrameReading: Equatable {
               guard var begun = data else { broken("a piece without a DATA frame") }
               data = nil
               begun.bytes += input[range]
-              check(isLast == (begun.bytes.count == begun.prefix.count), "the last piece is the one that ends it")
+              check(
+                isLast == (begun.bytes.count == begun.prefix.count), "the last piece is the one that ends it")
               if isLast {
                 var frame: [UInt8] = []
                 begun.prefix.append(to: &frame)
@@ -101,12 +102,15 @@ private struct FrameReading: Equatable {
     case .verify where isReply: return encode(try Verification(body: body))
     case .list, .stat, .remove, .verify, .discard:
       var frame: [UInt8] = []
-      try PathRequest(body: body, of: header.type).append(to: &frame, type: header.type, stream: header.stream)
+      try PathRequest(body: body, of: header.type).append(
+        to: &frame, type: header.type, stream: header.stream)
       return Array(frame[FrameHeader.byteCount...])
     case .error:
-      // A code of a newer server is read as another one, and what is too long is cut: the second time is as the first.
+      // A code of a newer server is read as another one, and what is too long is cut: but only once.
       let first = try ErrorMessage(body: body)
-      check(try ErrorMessage(body: encode(first)) == first || encode(first).count < body.count, "ERROR reads differently")
+      check(
+        try ErrorMessage(body: encode(first)) == first || encode(first).count < body.count,
+        "ERROR reads differently")
       return body
     case .sessions where isReply: return encode(try SessionList(body: body))
     case .kick: return encode(try Kick(body: body))
@@ -145,15 +149,19 @@ enum FrameSeeds {
     session.path = path
     return [
       frame(hello),
-      frame(Offer(policy: .replace, mode: 0o644, size: 5, modified: time, upload: upload, fence: 1, path: path)),
+      frame(
+        Offer(policy: .replace, mode: 0o644, size: 5, modified: time, upload: upload, fence: 1, path: path)),
       frame(Have(state: .partial, blockSize: Limits.blockSize, bytes: 3, proof: digest, freeSpace: 9)),
       frame(Probe(blockCounts: [1, 2, 4])), frame(Chain(digests: [digest, .zero])),
       frame(Resume(from: 3, proof: digest)), data("hello", digest), data("world", nil),
       frame(Ack(received: 3, verified: 2, durable: 1), flags: .rewind), frame(Commit(size: 5, proof: digest)),
-      frame(Committed(size: 5, proof: digest, version: 1)), frame(Want(held: 3, proof: digest, path: path), flags: .start),
-      frame(Give(proved: true, mode: 0o600, size: 5, modified: time, blockSize: Limits.blockSize, version: 3)),
+      frame(Committed(size: 5, proof: digest, version: 1)),
+      frame(Want(held: 3, proof: digest, path: path), flags: .start),
+      frame(
+        Give(proved: true, mode: 0o600, size: 5, modified: time, blockSize: Limits.blockSize, version: 3)),
       frame(End(size: 5, proof: digest)), request(.list, path), request(.stat, path), request(.remove, path),
-      request(.verify, path), request(.discard, path), frame(Listing(entries: [listed]), flags: [.reply, .more]),
+      request(.verify, path), request(.discard, path),
+      frame(Listing(entries: [listed]), flags: [.reply, .more]),
       frame(
         Information(
           kind: .file, mode: 0o644, size: 5, modified: time, version: 1, proof: digest, partialReceived: 2),

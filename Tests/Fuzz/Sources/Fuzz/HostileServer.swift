@@ -86,7 +86,8 @@ private final class ServerTrial {
     } else {
       tasks = [
         DownloadTask(
-          DownloadTask.Item(remotePath: [UInt8]("a".utf8), folder: folder, name: [UInt8]("a".utf8), size: nil),
+          DownloadTask.Item(
+            remotePath: [UInt8]("a".utf8), folder: folder, name: [UInt8]("a".utf8), size: nil),
           cache: cache)
       ]
     }
@@ -106,13 +107,16 @@ private final class ServerTrial {
   /// A client may be told anything, but what it calls done is what was proved to it.
   private func judge(_ result: FileResult) {
     guard case .done = result.outcome, !isUpload else { return }
-    guard let inode = room.client.disk.find("dst/a"), let stable = room.client.disk.find("dst/a", stable: true) else {
+    guard let inode = room.client.disk.find("dst/a"),
+      let stable = room.client.disk.find("dst/a", stable: true)
+    else {
       broken("a download was called done, and there is no file")
     }
     guard let known = FuzzFile.find({ inode.cached.isEqual(to: $0.bytes) }) else {
       broken("a download was called done, and its \(inode.cached.size) bytes are no file")
     }
-    check(stable.stable.isEqual(to: known.bytes), "a download was called done, and a power cut would damage it")
+    check(
+      stable.stable.isEqual(to: known.bytes), "a download was called done, and a power cut would damage it")
     check(result.digest == known.proof(known.size).digest, "the result names another file")
   }
 
@@ -209,7 +213,10 @@ private final class ServerTrial {
       let proof = held <= file.size && !choices.oneIn(6) ? file.proof(held).digest : .zero
       let state: HaveState = choices.oneIn(6) ? .complete : held == 0 ? .nothing : .partial
       let size = choices.oneIn(12) ? choices.integer() : file.geometry.blockSize
-      say { Have(state: state, blockSize: size, bytes: held, proof: proof, freeSpace: 1 << 40).append(to: &$0, stream: stream) }
+      say {
+        Have(state: state, blockSize: size, bytes: held, proof: proof, freeSpace: 1 << 40).append(
+          to: &$0, stream: stream)
+      }
     case 2:
       let count = choices.oneIn(4) ? choices.number(near: [file.size, position]) : position
       say {
@@ -230,7 +237,8 @@ private final class ServerTrial {
     case 5: settle(milliseconds: UInt64(1 + choices.below(50)))
     case 6: data()
     case 7:
-      let proof = choices.oneIn(4) ? choices.pick(FuzzFile.all.map { $0.proof($0.size) }) : file.proof(file.size)
+      let proof =
+        choices.oneIn(4) ? choices.pick(FuzzFile.all.map { $0.proof($0.size) }) : file.proof(file.size)
       say { End(size: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
     case 8:
       let code = choices.pick(ErrorCode.allCases)
@@ -257,7 +265,8 @@ private final class ServerTrial {
       let body = choices.bytes(choices.below(60))
       let where_ = choices.oneIn(4) ? UInt64(choices.byte()) : stream
       say { output in
-        FrameHeader(type, flags: type.knownFlags, length: UInt32(body.count), stream: where_).append(to: &output)
+        FrameHeader(type, flags: type.knownFlags, length: UInt32(body.count), stream: where_).append(
+          to: &output)
         output += body
       }
     default: position = choices.number(near: [0, file.size])

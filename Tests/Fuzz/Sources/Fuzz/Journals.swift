@@ -2,9 +2,10 @@
 
 internal import SpliceBase
 internal import SpliceCore
-@testable internal import SpliceEngine
 internal import SpliceSystem
 internal import SpliceWire
+
+@testable internal import SpliceEngine
 
 extension Target {
   static let journals = Target(
@@ -12,7 +13,10 @@ extension Target {
     seeds: {
       // The first byte picks what is tried; the rest are decisions.
       (0..<7).flatMap { file in
-        [[0, UInt8(file), 3, 0, 0, 1, 1, 1, 2], [0, UInt8(file), 0, 0, 0, 0], [2, UInt8(file), 1, 1, 1, 0, 9, 9]]
+        [
+          [0, UInt8(file), 3, 0, 0, 1, 1, 1, 2], [0, UInt8(file), 0, 0, 0, 0],
+          [2, UInt8(file), 1, 1, 1, 0, 9, 9],
+        ]
       } + [[1] + [UInt8](repeating: 0x41, count: 60)]
     }
   ) { input in
@@ -52,9 +56,11 @@ extension Target {
     put(staged, "f.data", machine)
     let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     let header = JournalHeader(
-      blockSize: file.geometry.blockSize, size: file.size, modified: file.modified, mode: 0o644, path: [UInt8]("f"))
+      blockSize: file.geometry.blockSize, size: file.size, modified: file.modified, mode: 0o644,
+      path: [UInt8]("f"))
     let stamp = FileKey(
-      device: machine.number, inode: inode("f.data", machine), size: UInt64(staged.count), modified: machine.stampNow,
+      device: machine.number, inode: inode("f.data", machine), size: UInt64(staged.count),
+      modified: machine.stampNow,
       changed: machine.stampNow
     ).stamp
     var isForged = false
@@ -122,7 +128,8 @@ extension Target {
     try stage.checkpoint()
     check(stage.durable == file.size, "a checkpoint of a whole file covers \(stage.durable)")
     let plan = CommitPlan(
-      stage: stage, claim: file.proof(file.size), directory: folder, name: [UInt8]("final"), isReplacing: true)
+      stage: stage, claim: file.proof(file.size), directory: folder, name: [UInt8]("final"), isReplacing: true
+    )
     do throws(StoreError) {
       _ = try CommitGroup.commit([plan])[0].get()
     } catch {
@@ -151,8 +158,10 @@ extension Target {
     for _ in 0..<choices.below(8) {
       let record: Record
       switch choices.below(6) {
-      case 0: record = .session(boot: BootID(bytes: [UInt8](repeating: choices.byte(), count: BootID.byteCount)))
-      case 1: record = .checkpoint(durable: choices.number(near: [file.size, UInt64(digests) * Limits.blockSize]))
+      case 0:
+        record = .session(boot: BootID(bytes: [UInt8](repeating: choices.byte(), count: BootID.byteCount)))
+      case 1:
+        record = .checkpoint(durable: choices.number(near: [file.size, UInt64(digests) * Limits.blockSize]))
       case 2: record = .block(Digest(high: choices.integer(), low: 1))
       case 3: record = .session(boot: boot.id)
       default: record = .block(digests < file.blockCount ? file.blockDigest(digests) : .zero)

@@ -10,8 +10,11 @@ extension Target {
   static let paths = Target(
     name: "paths",
     seeds: {
-      ["a", "a/b", "../a", "a/../b", "/a", "a//b", "a/", ".", "..", ".splice/x", ".SPLICE", "a\0b", "", "a\n\u{1B}[2J"]
-        .map { [UInt8]($0.utf8) } + [[UInt8](repeating: 0x61, count: 300), [0xFF, 0xFE, 0x2F, 0xC3]]
+      [
+        "a", "a/b", "../a", "a/../b", "/a", "a//b", "a/", ".", "..", ".splice/x", ".SPLICE", "a\0b", "",
+        "a\n\u{1B}[2J",
+      ]
+      .map { [UInt8]($0.utf8) } + [[UInt8](repeating: 0x61, count: 300), [0xFF, 0xFE, 0x2F, 0xC3]]
     }
   ) { input in
     let path = WirePath(input)
@@ -42,7 +45,9 @@ extension Target {
     return names.allSatisfy { !$0.isEmpty && $0.count <= 255 && $0 != [0x2E] && $0 != [0x2E, 0x2E] }
   }
 
-  private static func isHex(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) }
+  private static func isHex(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+  }
 
   /// Nothing in a name moves a cursor, and nothing in it ends a line of JSON.
   private static func checkVisible(_ name: [UInt8]) {
@@ -58,8 +63,10 @@ extension Target {
     name: "addresses",
     seeds: {
       [
-        "splice://host/a", "splice://h:1/", "splice://[::1]:65535/a/b", "splice://127.0.0.1", "splice://[fe80::1%2]/x",
-        "SPLICE://a.b-c_d:0/x", "splice://1.2.3/", "splice://h//", "splice://h/a%2F?#", "127.0.0.1:80", "[::]:7420",
+        "splice://host/a", "splice://h:1/", "splice://[::1]:65535/a/b", "splice://127.0.0.1",
+        "splice://[fe80::1%2]/x",
+        "SPLICE://a.b-c_d:0/x", "splice://1.2.3/", "splice://h//", "splice://h/a%2F?#", "127.0.0.1:80",
+        "[::]:7420",
         "64MiB", "10TB", "3600s", "7d",
       ].map { [UInt8]($0.utf8) }
     }

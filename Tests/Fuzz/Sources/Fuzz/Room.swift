@@ -47,8 +47,10 @@ final class Room {
   func checkOutside() {
     for machine in [server, client] {
       let names = machine.disk.root.entries.keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
-      check(names == ["dst", "secret", "srv"] || names == ["cache", "dst", "secret", "srv"], "outside: \(names)")
-      check(machine.disk.find("secret")?.cached.isEqual(to: Self.outside) == true, "a file outside was changed")
+      check(
+        names == ["dst", "secret", "srv"] || names == ["cache", "dst", "secret", "srv"], "outside: \(names)")
+      check(
+        machine.disk.find("secret")?.cached.isEqual(to: Self.outside) == true, "a file outside was changed")
     }
   }
 

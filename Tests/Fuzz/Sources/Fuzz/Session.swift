@@ -80,7 +80,9 @@ private final class Peer {
           case .message(let header, let body):
             if header.type == .commit { claims[header.stream, default: []].append(try Commit(body: body)) }
             // A folder has no bytes: its OFFER is all of it.
-            if header.type == .offer, try Offer(body: body).policy == .directory { folders.insert(header.stream) }
+            if header.type == .offer, try Offer(body: body).policy == .directory {
+              folders.insert(header.stream)
+            }
             if header.type == .resume {
               let from = try Resume(body: body).from
               sentTo[header.stream] = max(sentTo[header.stream] ?? 0, from)
@@ -326,8 +328,10 @@ private final class SessionTrial {
     let id = stream()
     let owner = choices.byte()
     var offer = Offer(
-      policy: choices.pick([.replace, .replace, .create, .ifAbsent, .directory]), mode: 0o644, size: file.size,
-      modified: file.modified, upload: UploadID(bytes: [UInt8](repeating: owner % 4, count: UploadID.byteCount)),
+      policy: choices.pick([.replace, .replace, .create, .ifAbsent, .directory]), mode: 0o644,
+      size: file.size,
+      modified: file.modified,
+      upload: UploadID(bytes: [UInt8](repeating: owner % 4, count: UploadID.byteCount)),
       fence: UInt64(choices.byte()), path: [UInt8](path.utf8))
     if choices.oneIn(16) { offer.size = choices.number(near: [file.size, 1 << 40, 1 << 62]) }
     if choices.oneIn(16) { offer.path = choices.bytes(12) }
@@ -340,7 +344,9 @@ private final class SessionTrial {
   private func resume() {
     guard let id = anyUpload(), var upload = peer.uploads[id] else { return }
     var from: UInt64 = 0
-    if let have = upload.have, have.bytes <= upload.file.size, have.proof == upload.file.proof(have.bytes).digest {
+    if let have = upload.have, have.bytes <= upload.file.size,
+      have.proof == upload.file.proof(have.bytes).digest
+    {
       from = have.bytes
     }
     if choices.oneIn(5) { from = choices.number(near: [from, upload.file.size]) }
@@ -436,9 +442,13 @@ private final class SessionTrial {
   static var seeds: [[UInt8]] {
     (0..<7).flatMap { file -> [[UInt8]] in
       let offer: [UInt8] = [0, UInt8(file), 0, 1, 0, 1, 0, 0, 0]
-      let whole: [UInt8] = offer + [1, 0, 0, 0] + [3] + [UInt8](repeating: 0, count: 16) + [5, 9, 4, 0, 0, 5, 30]
+      let whole: [UInt8] =
+        offer + [1, 0, 0, 0] + [3] + [UInt8](repeating: 0, count: 16) + [5, 9, 4, 0, 0, 5, 30]
       let broken: [UInt8] = offer + [1, 0, 0, 0, 2, 0, 0, 5, 9, 16, 3, 0, 12, 1, 11, 2]
-      return [[0, 1] + whole, [1, 1] + broken + whole, [2, 1] + whole + whole + [7, 2, 0, 0, 6, UInt8(file), 2, 0, 1, 0, 5, 30]]
+      return [
+        [0, 1] + whole, [1, 1] + broken + whole,
+        [2, 1] + whole + whole + [7, 2, 0, 0, 6, UInt8(file), 2, 0, 1, 0, 5, 30],
+      ]
     }
   }
 }

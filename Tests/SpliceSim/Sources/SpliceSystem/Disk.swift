@@ -108,7 +108,7 @@ package final class Disk {
   // MARK: Power
 
   func cutPower(_ world: World) {
-    let loss = world.pick([Inode.Loss.nothing, .all, .some, .some, .some, .pages])
+    let loss = world.pick([Inode.Loss.nothing, .all, .some, .some, .pages, .pages])
     switch loss {
     case .nothing, .pages: keep { _ in true }
     case .all: break

@@ -105,7 +105,8 @@ enum Scenario: String, CaseIterable {
       // Power that goes again and again, while much is on its way to the disk.
       trial.troubles = [.cutServerPower, .cutServerPower, .cutClientPower, .killServer]
       trial.troublesLeft += 3
-      trial.configuration.checkpointBytes = world.pick([1 << 20, 2 << 20, 64 << 20])
+      trial.configuration.checkpointBytes = world.pick([2 << 20, 64 << 20])
+      trial.configuration.checkpointMilliseconds = 5000
       return
     case 1:
       failDisks(trial)
