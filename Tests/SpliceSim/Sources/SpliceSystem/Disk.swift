@@ -33,6 +33,8 @@ package final class Disk {
   let device: UInt64
   package let root: Inode
   package var faults = DiskFaults()
+  /// Syncs of files and directories that have failed so far.
+  package internal(set) var refusedSyncs = 0
   private var pending: [NameChange] = []
   private var lastInode: UInt64 = 1
   /// Rises with every change of a name, as seen and as stable.

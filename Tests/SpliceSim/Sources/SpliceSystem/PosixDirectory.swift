@@ -130,7 +130,10 @@ package final class PosixDirectory: Directory {
 
   package func sync() throws(Errno) {
     try process.call("fsync directory \(inode.number)", changes: true)
-    if World.current.chance(disk.faults.sync) { throw .inputOutput }
+    if World.current.chance(disk.faults.sync) {
+      disk.refusedSyncs += 1
+      throw .inputOutput
+    }
     disk.sync(inode)
   }
 

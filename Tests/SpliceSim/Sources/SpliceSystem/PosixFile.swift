@@ -90,9 +90,13 @@ package final class PosixFile: File {
 
   private func synced(all: Bool) throws(Errno) {
     let world = World.current
-    if inode.takeWriteError() { throw .inputOutput }
+    if inode.takeWriteError() {
+      machine.disk.refusedSyncs += 1
+      throw .inputOutput
+    }
     if world.chance(faults.sync) {
       inode.syncFailing(world)
+      machine.disk.refusedSyncs += 1
       throw .inputOutput
     }
     inode.sync(all: all)

@@ -54,9 +54,11 @@ final class Ledger {
   private let world: World
   private let server: Machine
   private(set) var paths: [PathRecord] = []
-  /// The server's disk has refused a sync and then what cleans up behind it: then bytes that were promised may be
-  /// asked for again. What is on stable storage of them is still checked, until then.
-  var mayForget = false
+  /// The server's disk refuses what cleans up behind a failed sync.
+  var refusesCleanUp = false
+  /// The server's disk has refused a sync and then what cleans up behind it, which may be the next sync: then bytes
+  /// that were promised may be asked for again. What is on stable storage of them is still checked, until then.
+  private var mayForget: Bool { refusesCleanUp || server.disk.refusedSyncs >= 2 }
   private var seenRevision = -1
   private var checkedMutations = -1
 

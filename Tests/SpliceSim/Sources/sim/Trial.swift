@@ -317,8 +317,9 @@ final class Trial {
 
   private func noteFailure(_ command: Command, _ reasons: [String]) {
     command.failuresInPeace += 1
-    // A second run of the same command, or another client, may still be at work.
-    let limit = scripts.count > 1 || scenario == .duplicateClient ? 4 : 1
+    // A second run of the same command, or another client, may still be at work; and writes that failed before are
+    // told to the next that syncs the file.
+    let limit = scripts.count > 1 || scenario == .duplicateClient ? 4 : server.disk.refusedSyncs > 0 ? 3 : 1
     if command.failuresInPeace >= limit {
       world.fail("nothing is broken any more, but the command fails: \(reasons.joined(separator: "; "))")
     }
@@ -402,7 +403,7 @@ final class Trial {
       // What cleans up behind a failed sync fails, too.
       disk.faults.sync = 3
       disk.faults.name = 3
-      if disk === server.disk { ledger.mayForget = true }
+      if disk === server.disk { ledger.refusesCleanUp = true }
     }
   }
 
