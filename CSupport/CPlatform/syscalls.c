@@ -252,7 +252,8 @@ int csplice_free_space(int fd, uint64_t *out)
     while (result < 0 && errno == EINTR);
     if (result < 0)
         return -errno;
-    *out = (uint64_t)status.f_bavail * (uint64_t)status.f_frsize;
+    /* Without a size a file system has as much as there is memory, or cannot tell. */
+    *out = status.f_blocks == 0 ? UINT64_MAX : (uint64_t)status.f_bavail * (uint64_t)status.f_frsize;
     return 0;
 }
 
@@ -354,14 +355,32 @@ int csplice_truncate(int fd, uint64_t size)
 int csplice_reserve(int fd, uint64_t offset, uint64_t count)
 {
     if (count == 0)
-        return 0;
+        return 1;
     int result;
     do
         result = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)count);
     while (result < 0 && errno == EINTR);
-    if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
-        return 0;
-    return -errno;
+    if (result == 0)
+        return 1;
+    return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+}
+
+int64_t csplice_copy_range(int from, int to, uint64_t offset, uint64_t count)
+{
+    uint64_t done = 0;
+    while (done < count) {
+        off_t in = (off_t)(offset + done), out = in;
+        uint64_t left = count - done;
+        ssize_t step = copy_file_range(from, &in, to, &out, left < (1 << 30) ? (size_t)left : 1 << 30, 0);
+        if (step < 0 && errno == EINTR)
+            continue;
+        if (step < 0 && errno != ENOSYS && errno != EOPNOTSUPP && errno != EXDEV && errno != EINVAL)
+            return -errno;
+        if (step <= 0)
+            break;
+        done += (uint64_t)step;
+    }
+    return (int64_t)done;
 }
 
 int csplice_set_modified(int fd, int64_t seconds, uint32_t nanoseconds)

@@ -92,6 +92,7 @@ package protocol Directory: AnyObject {
   /// The corresponding C function is `syncfs(2)`.
   func syncFileSystem() throws(Errno)
 
-  /// Bytes that this user may still take on the file system. The corresponding C function is `fstatvfs(3)`.
+  /// Bytes that this user may still take on the file system; `UInt64.max` where it does not say.
+  /// The corresponding C function is `fstatvfs(3)`.
   func freeSpace() throws(Errno) -> UInt64
 }

@@ -53,10 +53,17 @@ package protocol File: AnyObject {
 
   /// Takes disk space for `count` bytes from `offset`, without changing the file's size.
   ///
-  /// A file system that cannot reserve counts as success: the writes will tell.
+  /// - Returns: false when the file system cannot reserve: the writes will tell.
   /// - Throws: `.noSpace` and `.quota` before a byte was sent in vain.
   /// The corresponding C function is `fallocate(2)` with `FALLOC_FL_KEEP_SIZE`.
-  func reserve(from offset: UInt64, count: UInt64) throws(Errno)
+  func reserve(from offset: UInt64, count: UInt64) throws(Errno) -> Bool
+
+  /// Copies `count` bytes from byte `offset` of `source` to the same place in this file. Where the file system
+  /// can, the two share the blocks until one is changed.
+  ///
+  /// - Throws: `.stale` when `source` ends before.
+  /// The corresponding C function is `copy_file_range(2)`.
+  func copy(from source: any File, at offset: UInt64, count: UInt64) throws(Errno)
 
   /// Leaves the time of access as it is. The corresponding C function is `futimens(3)`.
   func setModified(_ time: Timestamp) throws(Errno)
@@ -82,4 +89,24 @@ package protocol File: AnyObject {
   /// - Returns: false when another open file description holds it.
   /// The corresponding C function is `flock(2)`.
   func tryLock() throws(Errno) -> Bool
+}
+
+extension File {
+  package func copy(from source: any File, at offset: UInt64, count: UInt64) throws(Errno) {
+    try copyByReading(from: source, at: offset, count: count)
+  }
+
+  /// As `copy`, by way of memory.
+  func copyByReading(from source: any File, at offset: UInt64, count: UInt64) throws(Errno) {
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
+    defer { chunk.deallocate() }
+    var done: UInt64 = 0
+    while done < count {
+      let wanted = Int(min(UInt64(chunk.count), count - done))
+      let read = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: offset + done)
+      if read == 0 { throw .stale }
+      try write(UnsafeRawBufferPointer(rebasing: chunk[..<read]), at: offset + done)
+      done += UInt64(read)
+    }
+  }
 }

@@ -58,8 +58,16 @@ package final class PosixFile: File {
 
   package func truncate(to size: UInt64) throws(Errno) { try check(csplice_truncate(descriptor, size)) }
 
-  package func reserve(from offset: UInt64, count: UInt64) throws(Errno) {
-    try check(csplice_reserve(descriptor, offset, count))
+  package func reserve(from offset: UInt64, count: UInt64) throws(Errno) -> Bool {
+    let result = csplice_reserve(descriptor, offset, count)
+    try check(result)
+    return result == 1
+  }
+
+  package func copy(from source: any File, at offset: UInt64, count: UInt64) throws(Errno) {
+    let copied = UInt64(try checkedCount(csplice_copy_range(source.descriptor, descriptor, offset, count)))
+    // The rest is what this kernel or file system does not copy by itself.
+    if copied < count { try copyByReading(from: source, at: offset + copied, count: count - copied) }
   }
 
   package func setModified(_ time: Timestamp) throws(Errno) {

@@ -9,6 +9,10 @@ final class Trace {
   private(set) var events: [String] = []
   /// Bytes that were read of files.
   fileprivate(set) var bytesRead = 0
+  /// As on a file system without fallocate.
+  var cannotReserve = false
+  /// What the disk says to have, instead of the truth.
+  var freeSpace: UInt64?
   private var failures: [String: (error: Errno, after: Int)] = [:]
 
   /// Lets the next event of this text fail, or a later one: after so many good ones.
@@ -77,7 +81,10 @@ final class TracingDirectory: Directory {
     try real.syncFileSystem()
   }
 
-  func freeSpace() throws(Errno) -> UInt64 { try real.freeSpace() }
+  func freeSpace() throws(Errno) -> UInt64 {
+    if let freeSpace = trace.freeSpace { return freeSpace }
+    return try real.freeSpace()
+  }
 }
 
 final class TracingFile: File {
@@ -128,7 +135,10 @@ final class TracingFile: File {
   }
 
   func truncate(to size: UInt64) throws(Errno) { try real.truncate(to: size) }
-  func reserve(from offset: UInt64, count: UInt64) throws(Errno) { try real.reserve(from: offset, count: count) }
+  func reserve(from offset: UInt64, count: UInt64) throws(Errno) -> Bool {
+    if trace.cannotReserve { return false }
+    return try real.reserve(from: offset, count: count)
+  }
   func setModified(_ time: Timestamp) throws(Errno) { try real.setModified(time) }
   func setMode(_ mode: UInt32) throws(Errno) { try real.setMode(mode) }
   func willNeed(from offset: UInt64, count: UInt64) { real.willNeed(from: offset, count: count) }

@@ -80,8 +80,8 @@ import Testing
 
   @Test func reservingLeavesTheSize() throws {
     let file = try makeFile()
-    try file.reserve(from: 0, count: 1 << 20)
-    try file.reserve(from: 0, count: 0)
+    #expect(try file.reserve(from: 0, count: 1 << 20))
+    #expect(try file.reserve(from: 0, count: 0))
     #expect(try file.status().size == 0)
   }
 
@@ -135,5 +135,17 @@ import Testing
     _ = try makeFile()
     let file = try temporary.open().openFile(bytes("file"), .read, permissions: 0)
     #expect(throws: Errno.badDescriptor) { try file.write([1], at: 0) }
+  }
+
+  /// To the same place in another file, as much as there is.
+  @Test func copyTakesOverBytes() throws {
+    let content = (0..<600_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    let source = try temporary.open().openFile(bytes("source"), .create, permissions: 0o600)
+    let target = try temporary.open().openFile(bytes("target"), .create, permissions: 0o600)
+    try source.write(content, at: 0)
+    try target.copy(from: source, at: 0, count: 500_000)
+    try target.copy(from: source, at: 500_000, count: 100_000)
+    #expect(try target.read(count: 700_000, at: 0) == content)
+    #expect(throws: Errno.stale) { try target.copy(from: source, at: 599_000, count: 2000) }
   }
 }

@@ -90,8 +90,10 @@ int csplice_check_writable(int directory);
 /* syncfs(2): the whole file system that fd is on. */
 int csplice_sync_file_system(int fd);
 int csplice_truncate(int fd, uint64_t size);
-/* 0 too when the file system cannot reserve. */
+/* 1, or 0 when the file system cannot reserve. */
 int csplice_reserve(int fd, uint64_t offset, uint64_t count);
+/* From one file to the same place in another; fewer bytes where the system cannot, or the first file ends. */
+int64_t csplice_copy_range(int from, int to, uint64_t offset, uint64_t count);
 int csplice_set_modified(int fd, int64_t seconds, uint32_t nanoseconds);
 int csplice_set_permissions(int fd, uint32_t permissions);
 void csplice_will_need(int fd, uint64_t offset, uint64_t count);

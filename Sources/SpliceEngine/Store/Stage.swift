@@ -34,7 +34,11 @@ package final class Stage {
   package private(set) var header: JournalHeader
   package private(set) var geometry: BlockGeometry
   /// Bytes written and counted in the digests.
-  package private(set) var received: UInt64 = 0
+  package private(set) var received: UInt64 = 0 {
+    didSet { room?.update(remaining: header.size - min(received, header.size)) }
+  }
+  /// What this upload was promised of a disk that cannot reserve.
+  var room: SpacePromise?
   /// Bytes of whole blocks, whose digests were compared with the sender's.
   package var verified: UInt64 { received - geometry.tail(of: received) }
   /// Bytes that a power cut cannot take back.
@@ -296,13 +300,15 @@ package final class Stage {
   /// Cuts the stage to the prefix that the sender names and makes room for the rest.
   ///
   /// - Parameter claim: the sender's proof; without a match nothing is changed.
-  package func resume(at claim: PrefixProof) throws(StoreError) {
+  /// - Returns: false when the file system cannot reserve that room.
+  @discardableResult
+  package func resume(at claim: PrefixProof) throws(StoreError) -> Bool {
     guard claim.bytes <= received, AgreedPrefix(ours: try rewind(to: claim.bytes), theirs: claim) != nil else {
       throw StoreError(.digestMismatch)
     }
     if let data { try requireUntouched(data) }
     do throws(Errno) {
-      try cutToReceived()
+      return try cutToReceived()
     } catch {
       throw error == .busy ? StoreError(.locked) : StoreError(error, otherwise: .writeFailed)
     }
@@ -328,7 +334,7 @@ package final class Stage {
     guard received == bytes, chain.blocks == geometry.wholeBlocks(in: bytes) else { throw .inputOutput }
   }
 
-  private func cutToReceived() throws(Errno) {
+  private func cutToReceived() throws(Errno) -> Bool {
     let file: any File
     if let data {
       file = data
@@ -357,9 +363,11 @@ package final class Stage {
     }
     isWriting = true
     try file.truncate(to: received)
-    if header.size > received { try file.reserve(from: received, count: header.size - received) }
+    var isReserved = true
+    if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
     knownStamp = try stamp(file)
     try log?.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
+    return isReserved
   }
 
   /// Throws when somebody else wrote to the stage while it was ours. The stamps in the journal stay the old
@@ -604,6 +612,7 @@ package final class Stage {
     do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
+      room = nil
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
@@ -652,6 +661,7 @@ package final class Stage {
       // The lock goes last: nobody may take up what is about to be removed.
       data = nil
       log = nil
+      room = nil
     }
     received = 0
     durable = 0

@@ -27,6 +27,7 @@ package final class Store: @unchecked Sendable {
 
   package let boot: Boot
   package let leases = LeaseTable()
+  private let space = SpaceLedger()
   private let root: any Directory
   private let workshop: Workshop?
   private let folders = DurableFolders()
@@ -70,8 +71,12 @@ package final class Store: @unchecked Sendable {
     return workshop
   }
 
+  /// 0 when it is not known.
   package func freeSpace() -> UInt64 {
-    do throws(Errno) { return try root.freeSpace() } catch { return 0 }
+    do throws(Errno) {
+      let bytes = try root.freeSpace()
+      return bytes == .max ? 0 : bytes
+    } catch { return 0 }
   }
 
   // MARK: Receiving
@@ -117,12 +122,23 @@ package final class Store: @unchecked Sendable {
   /// - Parameter leavingFree: bytes of the file system that stay free.
   /// - Throws: NOSPACE before a byte was sent in vain; closing the stage gives back what it took.
   package func resume(_ stage: Stage, at claim: PrefixProof, leavingFree: UInt64) throws(StoreError) {
-    guard leavingFree > 0 else { return try stage.resume(at: claim) }
     let needed = stage.header.size - min(claim.bytes, stage.header.size)
-    let (wanted, overflow) = needed.addingReportingOverflow(leavingFree)
-    guard !overflow, freeSpace() >= wanted else { throw StoreError(.noSpace) }
-    try stage.resume(at: claim)
-    guard freeSpace() >= leavingFree else { throw StoreError(.noSpace) }
+    if leavingFree > 0 { try requireFree(needed, leaving: leavingFree) }
+    if try stage.resume(at: claim) {
+      if leavingFree > 0 { try requireFree(0, leaving: leavingFree) }
+    } else if needed > 0 {
+      // Promised first and looked at then: of two that come at once, the second sees the first.
+      let room = SpacePromise(space, bytes: needed)
+      try requireFree(room.total, leaving: leavingFree)
+      stage.room = room
+    }
+  }
+
+  private func requireFree(_ bytes: UInt64, leaving: UInt64) throws(StoreError) {
+    let (wanted, overflow) = bytes.addingReportingOverflow(leaving)
+    let free: UInt64
+    do throws(Errno) { free = try root.freeSpace() } catch { throw StoreError(error, otherwise: .writeFailed) }
+    guard !overflow, free >= wanted else { throw StoreError(.noSpace) }
   }
 
   /// Fails with DENIED when `path` could not get its name, as far as that can be told before it is tried.

@@ -118,10 +118,11 @@ package final class PosixFile: File {
     inode.resize(to: Int(size), machine.stampNow)
   }
 
-  package func reserve(from offset: UInt64, count: UInt64) throws(Errno) {
+  package func reserve(from offset: UInt64, count: UInt64) throws(Errno) -> Bool {
     try process.call("fallocate \(inode.number)", changes: true)
     if faults.isFull, count > 0 { throw .noSpace }
     inode.touch(machine.stampNow)
+    return true
   }
 
   package func setModified(_ time: Timestamp) throws(Errno) {
