@@ -77,11 +77,71 @@ enum Daemon {
       server.onStop = { manager.notify(.stopping) }
       manager.notify(.ready)
       try server.run()
+      reportPartials(store, log)
     } catch {
       complain(error.sentence)
       return 1
     }
     return 0
+  }
+
+  /// What stays to be gone on with, when all clients are gone.
+  private static func reportPartials(_ store: Store, _ log: Log) {
+    if store.isReadOnly { return }
+    var count: UInt64 = 0
+    var bytes: UInt64 = 0
+    do throws(StoreError) {
+      let reader = try store.partials(now: SystemClock.wallNow())
+      while true {
+        let (entries, isLast) = try reader.next()
+        for entry in entries {
+          count += 1
+          bytes += entry.received
+          if count <= partialsNamedMax { name(entry, log) }
+        }
+        if isLast { break }
+      }
+    } catch {
+      log.write(.warning) { line in
+        line.append("stopped; what is unfinished could not be counted: ")
+        line.append(contentsOf: error.sentence)
+      }
+      return
+    }
+    log.write(.notice) { line in
+      line.append("stopped; unfinished uploads that can be resumed: ")
+      line.append(decimal: count)
+      line.append(", with ")
+      line.append(decimal: bytes)
+      line.append(" bytes")
+    }
+  }
+
+  /// A log is no list: `splice partials` shows all.
+  private static let partialsNamedMax: UInt64 = 20
+
+  private static func name(_ entry: PartialEntry, _ log: Log) {
+    log.write(.info) { line in
+      line.append("unfinished: ")
+      line.append(quoting: entry.path)
+      line.append(", ")
+      line.append(decimal: entry.received)
+      if entry.size > 0 {
+        line.append(" of ")
+        line.append(decimal: entry.size)
+      }
+      line.append(" bytes")
+    }
+  }
+
+  private static func announce(_ address: SocketAddress, _ whom: StaticString, _ options: Options, _ log: Log) {
+    log.write(.notice) { line in
+      line.append("serving ")
+      line.append(quoting: options.root)
+      line.append(whom)
+      line.append(" on ")
+      address.format(into: &line)
+    }
   }
 
   /// Before anything is made: what it makes has to belong to the user.

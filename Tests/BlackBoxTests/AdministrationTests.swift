@@ -59,7 +59,8 @@ import Testing
       #expect(eventually { sessions(transfer).allSatisfy { $0["id"] as? Int != id } }, trial.note())
       let run = try ClientRun(process)
       #expect(run.status == 75, trial.note(run))
-      #expect(transfer.daemon.process.standardError.contains("kicked by the administrator"), trial.note())
+      #expect(
+        eventually { transfer.daemon.process.standardError.contains("kicked by the administrator") }, trial.note())
       transfer.proxy.release()
       #expect(try transfer.finish().resumedFrom > 0, trial.note())
     }

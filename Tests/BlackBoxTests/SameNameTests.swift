@@ -21,7 +21,12 @@ import Testing
       #expect(refused.errorLines.count == 1, trial.note(refused))
       #expect(refused.error.contains("file.bin"), trial.note(refused))
       #expect(refused.error.contains("locked") || refused.error.contains("another client"), trial.note(refused))
-      #expect(refused.error.contains { $0.isNumber }, trial.note(refused))
+      // Who, how far, and since when: the proxy's end of the holder's connection is on this machine.
+      let told = try #require(
+        refused.error.firstMatch(
+          of: /another client, 127\.0\.0\.1:(\d+), is writing it: it has sent (\d+) bytes and was silent for (\d+) ms/),
+        trial.note(refused))
+      #expect(Int(told.1) ?? 0 > 0 && Int(told.2) ?? 0 > blockSize, trial.note(refused))
 
       transfer.proxy.release()
       let run = try ClientRun(holder)

@@ -14,6 +14,14 @@ import Testing
       let client = try transfer.start()
       #expect(transfer.proxy.isHeld(before: client), trial.note())
       #expect(try transfer.daemon.terminate() == .exited(0), trial.note())
+      let log = transfer.daemon.process.standardError
+      if route == .put {
+        let kept = transfer.storedSize()
+        #expect(log.contains("unfinished: 'file.bin', \(kept) of \(transfer.size) bytes"), trial.note())
+        #expect(log.contains("stopped; unfinished uploads that can be resumed: 1, with \(kept) bytes"), trial.note())
+      } else {
+        #expect(log.contains("stopped; unfinished uploads that can be resumed: 0, with 0 bytes"), trial.note())
+      }
       transfer.proxy.release()
       let broken = try ClientRun(client)
       #expect(broken.status == 75, trial.note(broken))

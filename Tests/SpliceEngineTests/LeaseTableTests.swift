@@ -15,21 +15,38 @@ import Testing
   private func address(_ session: UInt64) -> StreamAddress { StreamAddress(worker: 0, session: session, stream: 1) }
   private func at(_ milliseconds: UInt64) -> Instant { Instant(milliseconds: milliseconds) }
 
-  private func acquire(_ session: UInt64, _ upload: UploadID?, fence: UInt64 = 1, at time: UInt64 = 0)
-    -> LeaseTable.OnAcquire
-  { table.acquire(path, for: address(session), upload: upload, fence: fence, now: at(time)) }
+  private func acquire(
+    _ session: UInt64, _ upload: UploadID?, fence: UInt64 = 1, quietMin: UInt64 = 0, at time: UInt64 = 0
+  ) -> LeaseTable.OnAcquire {
+    table.acquire(
+      path, for: address(session), name: Array("client \(session)".utf8), upload: upload, fence: fence,
+      quietMin: quietMin, now: at(time))
+  }
+
+  private func locked(by session: UInt64, received: UInt64, quiet: UInt64) -> LeaseTable.OnAcquire {
+    .locked(holder: Array("client \(session)".utf8), received: received, quietMilliseconds: quiet)
+  }
 
   @Test func secondWriterHearsHowFarTheFirstIs() {
     #expect(acquire(1, upload) == .granted)
     table.note(path, holder: address(1), received: 77, now: at(100))
-    #expect(acquire(2, other, at: 350) == .locked(received: 77, quietMilliseconds: 250))
-    #expect(acquire(2, nil, at: 350) == .locked(received: 77, quietMilliseconds: 250))
+    #expect(acquire(2, other, at: 350) == locked(by: 1, received: 77, quiet: 250))
+    #expect(acquire(2, nil, at: 350) == locked(by: 1, received: 77, quiet: 250))
   }
 
   @Test func noteOfSomebodyElseDoesNotCount() {
     #expect(acquire(1, upload) == .granted)
     table.note(path, holder: address(2), received: 77, now: at(100))
-    #expect(acquire(2, other, at: 100) == .locked(received: 0, quietMilliseconds: 100))
+    #expect(acquire(2, other, at: 100) == locked(by: 1, received: 0, quiet: 100))
+  }
+
+  /// For clients that have no name: who sends is not pushed aside, who was quiet is.
+  @Test func newerTryWaitsUntilTheOlderIsQuiet() {
+    #expect(acquire(1, upload, fence: 5, quietMin: 1000) == .granted)
+    table.note(path, holder: address(1), received: 9, now: at(500))
+    #expect(acquire(2, upload, fence: 6, quietMin: 1000, at: 1499) == .tooSoon(holder: Array("client 1".utf8)))
+    #expect(acquire(2, other, fence: 6, quietMin: 1000, at: 1499) == locked(by: 1, received: 9, quiet: 999))
+    #expect(acquire(2, upload, fence: 6, quietMin: 1000, at: 1500) == .waiting(for: address(1), replacing: nil))
   }
 
   @Test func newerTryTakesOver() {
@@ -69,7 +86,7 @@ import Testing
   @Test func strangerCannotRelease() {
     #expect(acquire(1, upload) == .granted)
     #expect(table.release(path, by: address(9)) == nil)
-    #expect(acquire(2, other) == .locked(received: 0, quietMilliseconds: 0))
+    #expect(acquire(2, other) == locked(by: 1, received: 0, quiet: 0))
   }
 
   @Test func stageIsHeldWhileItsPathIs() {

@@ -72,6 +72,18 @@ extension Connection {
 }
 
 extension ErrorMessage {
+  /// - Parameter holder: its address.
+  static func locked(_ path: WirePath, by holder: [UInt8]) -> ErrorMessage {
+    var text = [UInt8]("another client")
+    if !holder.isEmpty {
+      text.append(", ")
+      text.append(contentsOf: holder)
+      text.append(",")
+    }
+    text.append(" is writing it")
+    return ErrorMessage(.locked, path: path.bytes, text: text)
+  }
+
   static func tooManyTransfers(_ path: WirePath) -> ErrorMessage {
     var busy = ErrorMessage(.busy, path: path.bytes, "the server has as many transfers as it is allowed")
     busy.retryAfterSeconds = 2

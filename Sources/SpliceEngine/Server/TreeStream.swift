@@ -46,13 +46,16 @@ final class TreeStream: ServerStream, PoolJob {
 
   func begin() {
     if type == .remove {
-      guard case .granted = connection.store.leases.acquire(
-        path, for: connection.address(of: id), upload: nil, fence: 0, now: connection.worker.loop.now)
-      else {
-        connection.fail(id, ErrorMessage(.locked, path: path.bytes, "a client is writing it"))
+      switch connection.store.leases.acquire(
+        path, for: connection.address(of: id), name: connection.peer, upload: nil, fence: 0,
+        now: connection.worker.loop.now)
+      {
+      case .granted: hasLease = true
+      case .locked(let holder, _, _):
+        connection.fail(id, .locked(path, by: holder))
         return abandon()
+      case .waiting, .tooSoon, .superseded: panic("who has no upload does not wait for one")
       }
-      hasLease = true
     }
     request.submit(self)
   }

@@ -134,7 +134,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func acquireLease() {
     isWaitingForLease = false
     switch connection.store.leases.acquire(
-      path, for: address, upload: offer.upload, fence: offer.fence, now: now)
+      path, for: address, name: connection.peer, upload: offer.upload, fence: offer.fence, now: now)
     {
     case .granted:
       hasLease = true
@@ -145,12 +145,13 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       isWaitingForLease = true
       connection.worker.group?.post(.evict(holder), to: holder)
       if let replaced { connection.worker.group?.post(.evict(replaced), to: replaced) }
-    case .locked(let received, let quiet):
-      var message = ErrorMessage(.locked, path: path.bytes, "another client is writing it")
+    case .locked(let holder, let received, let quiet):
+      var message = ErrorMessage.locked(path, by: holder)
       message.holderReceived = received
       message.holderQuietMilliseconds = quiet
       message.retryAfterSeconds = 2
       fail(message)
+    case .tooSoon: panic("a client with a name takes over at once")
     case .superseded:
       fail(ErrorMessage(.superseded, path: path.bytes, "a newer run of the same upload has taken over"))
     }

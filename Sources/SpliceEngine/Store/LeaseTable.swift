@@ -22,8 +22,10 @@ package struct StreamAddress: Equatable, Sendable {
 package final class LeaseTable: @unchecked Sendable {
   package enum OnAcquire: Equatable {
     case granted
-    /// Somebody else holds it.
-    case locked(received: UInt64, quietMilliseconds: UInt64)
+    /// Somebody else holds it: an address, or nothing.
+    case locked(holder: [UInt8], received: UInt64, quietMilliseconds: UInt64)
+    /// An older try of the same upload holds it and is at work; it may soon be quiet, or gone.
+    case tooSoon(holder: [UInt8])
     /// An older try of the same upload holds it. It has to be told to stop; the caller is woken when it has.
     /// A try that was waiting already, if there was one, does not wait any more and has to be told so, too.
     case waiting(for: StreamAddress, replacing: StreamAddress?)
@@ -33,6 +35,8 @@ package final class LeaseTable: @unchecked Sendable {
 
   private struct Lease {
     var holder: StreamAddress
+    /// For people.
+    var name: [UInt8]
     var upload: UploadID?
     var fence: UInt64
     var stageID: [UInt8]
@@ -49,20 +53,24 @@ package final class LeaseTable: @unchecked Sendable {
   /// - Parameters:
   ///   - upload: nil for a writer that never comes back (REMOVE).
   ///   - fence: rises with every try of the same upload.
+  ///   - name: of the caller, for those who are told that it holds the path.
+  ///   - quietMin: an older try is taken over when it has sent nothing for so many milliseconds.
   package func acquire(
-    _ path: WirePath, for address: StreamAddress, upload: UploadID?, fence: UInt64, now: Instant
+    _ path: WirePath, for address: StreamAddress, name: [UInt8] = [], upload: UploadID?, fence: UInt64,
+    quietMin: UInt64 = 0, now: Instant
   ) -> OnAcquire {
     mutex.withLock {
       guard var lease = leases[path.bytes] else {
         leases[path.bytes] = Lease(
-          holder: address, upload: upload, fence: fence, stageID: Store.stageID(path), received: 0,
+          holder: address, name: name, upload: upload, fence: fence, stageID: Store.stageID(path), received: 0,
           lastActivity: now, waiter: nil)
         return .granted
       }
+      let quiet = now.milliseconds(since: lease.lastActivity)
       guard let upload, lease.upload == upload else {
-        return .locked(
-          received: lease.received, quietMilliseconds: now.milliseconds(since: lease.lastActivity))
+        return .locked(holder: lease.name, received: lease.received, quietMilliseconds: quiet)
       }
+      guard quiet >= quietMin else { return .tooSoon(holder: lease.name) }
       guard fence > lease.fence, fence > lease.waiter?.fence ?? 0 else { return .superseded }
       let replaced = lease.waiter?.address
       lease.waiter = (address, fence)

@@ -161,11 +161,11 @@ final class ControlSession: LinkOwner, PoolJob {
   private var address: StreamAddress { StreamAddress(worker: worker.index, session: id, stream: stream) }
 
   private func discard(_ path: WirePath) {
-    guard
-      case .granted = worker.shared.store.leases.acquire(
-        path, for: address, upload: nil, fence: 0, now: worker.loop.now)
-    else { return fail(stream, ErrorMessage(.locked, path: path.bytes, "a client is writing it")) }
-    submit(.discard(path))
+    switch worker.shared.store.leases.acquire(path, for: address, upload: nil, fence: 0, now: worker.loop.now) {
+    case .granted: submit(.discard(path))
+    case .locked(let holder, _, _): fail(stream, .locked(path, by: holder))
+    case .waiting, .tooSoon, .superseded: panic("who has no upload does not wait for one")
+    }
   }
 
   private func submit(_ next: Job) {
