@@ -24,12 +24,14 @@
 #   make sanitize  the test suite under AddressSanitizer and UndefinedBehaviorSanitizer, the engine's under ThreadSanitizer
 
 RIG_PACKAGES := gcc libfuse3-dev fuse3 e2fsprogs xfsprogs btrfs-progs nftables iproute2 strace valgrind
-APT_PACKAGES := libuv1-dev libxxhash-dev pkg-config binutils python3
+APT_PACKAGES := libuv1-dev libxxhash-dev libmd-dev pkg-config binutils python3
 LIB_TEST_PACKAGES := gcc g++ libc6-dev valgrind
-BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross libuv1-dev:arm64 libxxhash-dev:arm64 \
-  gcc-arm-linux-gnueabihf libc6-dev-armhf-cross libuv1-dev:armhf libxxhash-dev:armhf
+BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
+  libuv1-dev:arm64 libxxhash-dev:arm64 libmd-dev:arm64 libuv1-dev:armhf libxxhash-dev:armhf libmd-dev:armhf
 BOARD_TEST_PACKAGES := qemu-user
 DEB_TEST_PACKAGES := debootstrap
+# A real Qt client is built for the tests. promtool (prometheus) is tried where it is installed.
+TEST_PACKAGES := g++ qtbase5-dev
 
 BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace
 
@@ -95,6 +97,7 @@ run: build
 	@scripts/demo.sh
 
 test: build build/board/x86_64/spliced
+	@scripts/install-packages.sh $(TEST_PACKAGES)
 	swift build --build-tests
 	@mkdir -p build
 	swift test --skip-build 2>&1 | tee build/test.log

@@ -15,8 +15,10 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CUV", path: "CSupport/CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
-    // Needs the header of libxxhash: libxxhash-dev.
-    .target(name: "CDigest", path: "CSupport/CDigest"),
+    // Needs the header of libxxhash: libxxhash-dev, and libmd: libmd-dev. Of that one the static library, because
+    // two functions are no reason for one more library at run time.
+    .target(
+      name: "CDigest", path: "CSupport/CDigest", linkerSettings: [.linkedLibrary(":libmd.a")]),
     .target(name: "CPlatform", path: "CSupport/CPlatform", cSettings: [.define("_GNU_SOURCE")]),
 
     .target(name: "SpliceBase", dependencies: ["CPlatform"]),

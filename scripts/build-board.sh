@@ -51,7 +51,7 @@ for program in spliced splice; do
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
   "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
     -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$built" "$program") $common \
-    -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -lpthread -ldl -lrt
+    -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -l:libmd.a -lpthread -ldl -lrt
   mv "$folder/.$program.new" "$folder/$program"
 done
 # The one for this machine is that of `make lib`.

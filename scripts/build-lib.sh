@@ -18,7 +18,7 @@ trap 'rm -rf "$work"' EXIT
 roots=$(sed -n 's/^.*[ *]\(splice_[a-z_]*\)(.*$/\1/p' CSupport/CSplice/include/splice.h | sort -u)
 # shellcheck disable=SC2046,SC2086 # lists of words on purpose
 "$tools"ld -r --gc-sections $(printf -- '--undefined=%s ' $roots) -o "$work/all.o" \
-  $(objects "$built" SpliceC $common_modules) -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables
+  $(objects "$built" SpliceC $common_modules) -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libmd.a
 "$tools"objcopy --wildcard --keep-global-symbol='splice_*' --strip-unneeded "$work/all.o" "$work/splice.o"
 mkdir -p "$(dirname "$library")"
 rm -f "$work/libsplice.a"

@@ -25,6 +25,13 @@ int64_t csplice_monotonic_milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+uint64_t csplice_monotonic_nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 void csplice_wall_time(int64_t *seconds, uint32_t *nanoseconds)
 {
     struct timespec now;

@@ -114,24 +114,40 @@ package struct FileKey: Equatable, Sendable {
   }
 }
 
+/// What a book has of each block.
+package enum BookKind: Sendable {
+  /// Its digest.
+  case digests
+  /// The state of an MD5 of everything up to its end.
+  case md5
+
+  var magic: [UInt8] {
+    switch self {
+    case .digests: [0x53, 0x50, 0x4C, 0x44]  // SPLD
+    case .md5: [0x53, 0x50, 0x4C, 0x4D]  // SPLM
+    }
+  }
+}
+
 /// What a digest book says about its file.
 package struct BookHeader: Equatable, Sendable {
-  package static let magic: [UInt8] = [0x53, 0x50, 0x4C, 0x44]  // SPLD
   package static let version: UInt16 = 2
 
+  package var kind: BookKind
   package var blockSize: UInt64
   package var key: FileKey
   /// Where the file was when the book was begun, so that books of files that are gone can be found.
   package var path: [UInt8]
 
-  package init(blockSize: UInt64, key: FileKey, path: [UInt8]) {
+  package init(_ kind: BookKind = .digests, blockSize: UInt64, key: FileKey, path: [UInt8]) {
+    self.kind = kind
     self.blockSize = blockSize
     self.key = key
     self.path = path
   }
 
   package func encoded() -> [UInt8] {
-    RecordFile.header(magic: Self.magic, version: Self.version) { output in
+    RecordFile.header(magic: kind.magic, version: Self.version) { output in
       output.append(integer: blockSize)
       key.append(to: &output)
       output.append(lengthPrefixed: path)
@@ -139,7 +155,8 @@ package struct BookHeader: Equatable, Sendable {
   }
 
   package init?(_ file: [UInt8]) {
-    guard var reader = RecordFile.reader(of: file, magic: Self.magic, version: Self.version) else { return nil }
+    kind = Array(file.prefix(4)) == BookKind.md5.magic ? .md5 : .digests
+    guard var reader = RecordFile.reader(of: file, magic: kind.magic, version: Self.version) else { return nil }
     do throws(Truncated) {
       blockSize = try reader.integer()
       key = try FileKey(&reader)
@@ -159,6 +176,8 @@ package enum Record: Equatable, Sendable {
   /// All blocks so far are named by this digest, see `PrefixChain`: who trusts it need not read them. In books
   /// only.
   case name(Digest)
+  /// The state of a running MD5 behind the last block before this. The chained check binds it to their digests.
+  case md5(Digest)
 }
 
 /// Which boot of the machine wrote something: the kernel's random id, or zero where it has none.
@@ -263,6 +282,7 @@ package struct RecordChain: Equatable, Sendable {
     case .checkpoint(let durable): (kind, digest) = (2, Digest(high: durable, low: 0))
     case .session(let boot): (kind, digest) = (3, boot.digest)
     case .name(let name): (kind, digest) = (4, name)
+    case .md5(let state): (kind, digest) = (5, state)
     }
     output.append(kind)
     output.append(contentsOf: [0, 0, 0])
@@ -295,6 +315,7 @@ package struct RecordChain: Equatable, Sendable {
     case 2: record = .checkpoint(durable: integer(at: 16, UInt64.self))
     case 3: record = .session(boot: BootID(digest))
     case 4: record = .name(digest)
+    case 5: record = .md5(digest)
     default: return nil
     }
     check = expected

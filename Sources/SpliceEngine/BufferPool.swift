@@ -42,7 +42,9 @@ package final class BufferPool {
   private let block: UnsafeMutableRawBufferPointer
   /// Used as a stack, so that a quiet daemon touches few pages.
   private var free: [Buffer] = []
-  private let count: Int
+  package let count: Int
+  /// How often a link had to wait.
+  package private(set) var waits: UInt64 = 0
   private var waiting: [Link] = []
 
   /// - Parameter bytes: of memory in all; at least two buffers are made.
@@ -86,7 +88,9 @@ package final class BufferPool {
   }
 
   func wait(_ link: Link) {
-    if !waiting.contains(where: { $0 === link }) { waiting.append(link) }
+    if waiting.contains(where: { $0 === link }) { return }
+    waiting.append(link)
+    waits += 1
   }
 
   func stopWaiting(_ link: Link) { waiting.removeAll { $0 === link } }

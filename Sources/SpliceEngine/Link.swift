@@ -7,7 +7,7 @@ package import SpliceWire
 
 /// Why a link ended.
 package enum LinkEnd: Equatable {
-  /// The peer closed it between two messages.
+  /// The peer closed it between two messages, or where there are no frames.
   case closedByPeer
   /// The peer closed it in the middle of a message.
   case cutOff
@@ -25,6 +25,8 @@ package protocol LinkOwner: AnyObject {
   func linkDidBeginData(_ prefix: DataPrefix)
   /// The owner has the pin of `slice` and gives it back to the pool.
   func linkDidReceiveData(_ slice: Slice, isLast: Bool)
+  /// Bytes as they came, on a link without frames. The owner has the pin of `slice` and gives it back to the pool.
+  func linkDidReceiveRaw(_ slice: Slice)
   /// Much is coming. Returns false when the link shall not read the socket now, because the owner has
   /// borrowed the receive side, or will soon.
   func linkMayReceive() -> Bool
@@ -39,6 +41,8 @@ package protocol LinkOwner: AnyObject {
 
 extension LinkOwner {
   package func linkMayReceive() -> Bool { true }
+  /// Of a link with frames.
+  package func linkDidReceiveRaw(_ slice: Slice) { panic("a link with frames gives its owner messages") }
 }
 
 /// Drives one transport on one loop: receives into pooled buffers, finds the frames where they lie, sends
@@ -71,6 +75,8 @@ package final class Link {
   private let watcher: SocketWatcher
   private var owner: (any LinkOwner)?
   private var state = State.open
+  /// Whether the peers speak frames, or something that the owner reads by itself.
+  private let hasFrames: Bool
   private var output = OutputQueue()
   private var filling: Buffer?
   private var isReading = true
@@ -99,17 +105,18 @@ package final class Link {
   /// Starts to read. Both sides begin with the magic, so it is queued here.
   package init(
     _ loop: Loop, _ transport: any Transport, pool: BufferPool, sharing share: TurnShare = TurnShare(),
-    owner: any LinkOwner
+    owner: any LinkOwner, hasFrames: Bool = true
   ) throws(UVError) {
     self.loop = loop
     self.share = TurnShareHolder(share)
+    self.hasFrames = hasFrames
     self.transport = transport
     intake = Intake(transport)
     self.pool = pool
     self.owner = owner
     lastProgress = loop.now
     watcher = try SocketWatcher(loop, descriptor: transport.descriptor)
-    output.append { $0.append(contentsOf: FrameDecoder.magic) }
+    if hasFrames { output.append { $0.append(contentsOf: FrameDecoder.magic) } }
     // LIFETIME: a cycle, so that a turn never outlives its link; closing the watcher breaks it.
     watcher.onEvents = { self.turn($0) }
     updateWatch()
@@ -246,7 +253,7 @@ package final class Link {
         parse(buffer, start..<buffer.filled)
         // The socket is empty: asking again would only cost a system call.
         if count < room.count { return }
-      case .end: return end(intake.decoder.isBetweenMessages ? .closedByPeer : .cutOff)
+      case .end: return end(!hasFrames || intake.decoder.isBetweenMessages ? .closedByPeer : .cutOff)
       case .wouldBlock: return
       }
     }
@@ -275,7 +282,16 @@ package final class Link {
     return isOpen && mayRead
   }
 
+  /// The owner of a link without frames has found a whole message.
+  package func didMakeProgress() { lastProgress = loop.now }
+
   private func parse(_ buffer: Buffer, _ range: Range<Int>) {
+    guard hasFrames else {
+      noteProgress(range.count)
+      pool.pin(buffer)
+      owner?.linkDidReceiveRaw(Slice(buffer: buffer, range: range))
+      return
+    }
     let input = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<range.upperBound])
     var position = range.lowerBound
     while isOpen {

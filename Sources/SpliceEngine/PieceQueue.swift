@@ -1,7 +1,7 @@
 // Received bytes on their way to a stage: in order, in batches that a job of the pool can write at once.
 
 package import SpliceBase
-internal import SpliceCore
+package import SpliceCore
 
 /// Slices that wait for the disk. Belongs to the loop's thread.
 ///
@@ -12,6 +12,7 @@ package struct PieceQueue {
     let slice: Slice
     /// Set on the last piece of a block.
     let blockDigest: Digest?
+    let endsBlock: Bool
   }
 
   /// Pieces that there is room for from the first one on: as many as a connection may have waiting, when they
@@ -28,9 +29,18 @@ package struct PieceQueue {
 
   /// Takes over the pin of `slice`.
   package mutating func append(_ slice: Slice, blockDigest: Digest?) {
+    append(Piece(slice: slice, blockDigest: blockDigest, endsBlock: blockDigest != nil))
+  }
+
+  /// As above, for a sender that has no digests.
+  package mutating func append(_ slice: Slice, endsBlock: Bool) {
+    append(Piece(slice: slice, blockDigest: nil, endsBlock: endsBlock))
+  }
+
+  private mutating func append(_ piece: Piece) {
     if pieces.capacity == 0 { pieces.reserveCapacity(Self.usualCount) }
-    pieces.append(Piece(slice: slice, blockDigest: blockDigest))
-    count += slice.range.count
+    pieces.append(piece)
+    count += piece.slice.range.count
   }
 
   /// Moves pieces to `batch`: up to the end of a block, or one job's worth.
@@ -39,11 +49,13 @@ package struct PieceQueue {
     batch.blockDigest = nil
     if batch.slices.capacity == 0 { batch.slices.reserveCapacity(Self.usualCount) }
     var taken = 0
-    while taken < min(pieces.count, PieceBatch.pieceMax), batch.count < Limits.jobSize, batch.blockDigest == nil {
+    var isAtEnd = false
+    while taken < min(pieces.count, PieceBatch.pieceMax), batch.count < Limits.jobSize, !isAtEnd {
       let piece = pieces[taken]
       batch.slices.append(piece.slice)
       batch.count += piece.slice.range.count
       batch.blockDigest = piece.blockDigest
+      isAtEnd = piece.endsBlock
       taken += 1
     }
     pieces.removeFirst(taken)
@@ -77,12 +89,27 @@ package struct PieceBatch {
 
   /// Hashes the bytes and writes them from where they lie.
   package func store(in stage: Stage) throws(StoreError) -> Stage.OnAppend {
-    let result: Result<Stage.OnAppend, StoreError> = withUnsafeTemporaryAllocation(
+    try withPieces { (pieces) throws(StoreError) in try stage.append(pieces, blockDigest: blockDigest) }
+  }
+
+  /// As above, for a sender that has no digests; `md5` runs along.
+  package func store(in stage: Stage, _ md5: RunningMD5) throws(StoreError) {
+    try withPieces { (pieces) throws(StoreError) in
+      try stage.append(unproved: pieces)
+      for piece in pieces { md5.update(piece) }
+      try stage.note(md5)
+    }
+  }
+
+  private func withPieces<Value>(
+    _ body: (UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(StoreError) -> Value
+  ) throws(StoreError) -> Value {
+    let result: Result<Value, StoreError> = withUnsafeTemporaryAllocation(
       of: UnsafeRawBufferPointer.self, capacity: slices.count
     ) { list in
       for (index, slice) in slices.enumerated() { list.initializeElement(at: index, to: slice.bytes) }
       do throws(StoreError) {
-        return .success(try stage.append(UnsafeBufferPointer(list), blockDigest: blockDigest))
+        return .success(try body(UnsafeBufferPointer(list)))
       } catch { return .failure(error) }
     }
     return try result.get()

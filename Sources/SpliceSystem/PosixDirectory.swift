@@ -28,10 +28,12 @@ package enum Resolution: Sendable {
 package final class PosixDirectory: Directory {
   package let descriptor: Int32
   package let resolution: Resolution
+  private let meter: SyncMeter?
 
-  private init(descriptor: Int32, resolution: Resolution) {
+  private init(descriptor: Int32, resolution: Resolution, meter: SyncMeter?) {
     self.descriptor = descriptor
     self.resolution = resolution
+    self.meter = meter
   }
 
   deinit { csplice_close(descriptor) }
@@ -39,16 +41,22 @@ package final class PosixDirectory: Directory {
   /// Opens any local directory; `path` itself is not confined, what is opened through it later is.
   ///
   /// `path` is relative to the process's working directory unless it is absolute.
-  package static func open(_ path: [UInt8], confined: Bool) throws(Errno) -> PosixDirectory {
-    try open(path, resolution: confined ? .beneath : .anywhere)
+  ///
+  /// - Parameter meter: who counts its syncs, and those of all that is opened through it.
+  package static func open(
+    _ path: [UInt8], confined: Bool, meter: SyncMeter? = nil
+  ) throws(Errno) -> PosixDirectory {
+    try open(path, resolution: confined ? .beneath : .anywhere, meter: meter)
   }
 
-  package static func open(_ path: [UInt8], resolution: Resolution) throws(Errno) -> PosixDirectory {
+  package static func open(
+    _ path: [UInt8], resolution: Resolution, meter: SyncMeter? = nil
+  ) throws(Errno) -> PosixDirectory {
     let descriptor = try checkedDescriptor(
       csplice_open(
         Int32(CSPLICE_CURRENT_DIRECTORY), Int32(CSPLICE_ANYWHERE), path, path.count,
         Int32(CSPLICE_OPEN_DIRECTORY), 0))
-    return PosixDirectory(descriptor: descriptor, resolution: resolution)
+    return PosixDirectory(descriptor: descriptor, resolution: resolution, meter: meter)
   }
 
   /// Confines this process to what is below: from now on it can open, make, rename and remove nothing
@@ -80,14 +88,14 @@ package final class PosixDirectory: Directory {
       }
     let opened = try checkedDescriptor(
       csplice_open(descriptor, resolution.shimValue, path, path.count, shimMode, permissions))
-    return PosixFile(descriptor: opened)
+    return PosixFile(descriptor: opened, meter: meter)
   }
 
   package func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
     let opened = try checkedDescriptor(
       csplice_open(
         descriptor, resolution.shimValue, path, path.count, Int32(CSPLICE_OPEN_DIRECTORY), 0))
-    return PosixDirectory(descriptor: opened, resolution: resolution)
+    return PosixDirectory(descriptor: opened, resolution: resolution, meter: meter)
   }
 
   package func makeDirectory(_ name: [UInt8], permissions: UInt32) throws(Errno) {
@@ -130,11 +138,15 @@ package final class PosixDirectory: Directory {
     return PosixDirectoryReader(stream: stream)
   }
 
-  package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
+  package func sync() throws(Errno) {
+    try check(SyncMeter.measured(meter) { csplice_sync(descriptor) })
+  }
 
   package func requireWritable() throws(Errno) { try check(csplice_check_writable(descriptor)) }
 
-  package func syncFileSystem() throws(Errno) { try check(csplice_sync_file_system(descriptor)) }
+  package func syncFileSystem() throws(Errno) {
+    try check(SyncMeter.measured(meter) { csplice_sync_file_system(descriptor) })
+  }
 
   package func freeSpace() throws(Errno) -> UInt64 {
     var bytes: UInt64 = 0

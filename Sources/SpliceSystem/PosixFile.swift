@@ -6,11 +6,15 @@ package import SpliceBase
 /// A descriptor with the calls of `File`; closes it when the last reference goes.
 package final class PosixFile: File {
   package let descriptor: Int32
+  private let meter: SyncMeter?
 
   /// Takes over `descriptor`, which must be open and belong to nobody else.
-  package init(descriptor: Int32) {
+  ///
+  /// - Parameter meter: who counts its syncs.
+  package init(descriptor: Int32, meter: SyncMeter? = nil) {
     require(descriptor >= 0, "a file needs an open descriptor")
     self.descriptor = descriptor
+    self.meter = meter
   }
 
   deinit { csplice_close(descriptor) }
@@ -48,9 +52,13 @@ package final class PosixFile: File {
     try check(csplice_write_all_at(descriptor, &piece, 1, offset))
   }
 
-  package func syncData() throws(Errno) { try check(csplice_sync_data(descriptor)) }
+  package func syncData() throws(Errno) {
+    try check(SyncMeter.measured(meter) { csplice_sync_data(descriptor) })
+  }
 
-  package func sync() throws(Errno) { try check(csplice_sync(descriptor)) }
+  package func sync() throws(Errno) {
+    try check(SyncMeter.measured(meter) { csplice_sync(descriptor) })
+  }
 
   package func startWriteback() { csplice_start_writeback(descriptor) }
 

@@ -41,6 +41,38 @@ package enum ErrorCode: UInt16, Sendable, CaseIterable {
     }
   }
 
+  /// For programs that count errors.
+  package var name: StaticString {
+    switch self {
+    case .writeFailed: "write_failed"
+    case .openFailed: "open_failed"
+    case .seekFailed: "seek_failed"
+    case .exists: "exists"
+    case .timeout: "timeout"
+    case .unknownMessage: "unknown_message"
+    case .cannotConnect: "cannot_connect"
+    case .uploadFailed: "upload_failed"
+    case .downloadFailed: "download_failed"
+    case .noSpace: "no_space"
+    case .locked: "locked"
+    case .busy: "busy"
+    case .denied: "denied"
+    case .badPath: "bad_path"
+    case .digestMismatch: "digest_mismatch"
+    case .version: "version"
+    case .notFound: "not_found"
+    case .changed: "changed"
+    case .isDirectory: "is_directory"
+    case .notDirectory: "not_directory"
+    case .malformed: "malformed"
+    case .superseded: "superseded"
+    case .shuttingDown: "shutting_down"
+    case .readFailed: "read_failed"
+    case .notEmpty: "not_empty"
+    case .kicked: "kicked"
+    }
+  }
+
   package var sentence: StaticString {
     switch self {
     case .writeFailed: "write failed"

@@ -56,14 +56,15 @@ enum Daemon {
       return 1
     }
     do throws(ServerError) {
-      let server = try Server(options.server, folder.store, control: control, log, sockets: sockets)
+      let server = try Server(
+        options.server, folder.store, control: control, log, sockets: sockets, syncs: folder.syncs)
       try server.obeySignals()
       server.onReload = { reload(arguments, started, descriptors, log) }
-      for address in server.addresses {
+      for address in server.addresses { announce(address, "", options, log) }
+      for address in server.qtAddresses { announce(address, " to Qt clients", options, log) }
+      if let address = server.metricsAddress {
         log.write(.notice) { line in
-          line.append("serving ")
-          line.append(quoting: options.root)
-          line.append(" on ")
+          line.append("answering /metrics on ")
           address.format(into: &line)
         }
       }
@@ -77,7 +78,7 @@ enum Daemon {
       server.onStop = { manager.notify(.stopping) }
       manager.notify(.ready)
       try server.run()
-      reportPartials(store, log)
+      reportPartials(folder.store, log)
     } catch {
       complain(error.sentence)
       return 1
@@ -209,7 +210,8 @@ enum Daemon {
     var note = [UInt8]("the limits are those of the options now")
     let old = before.server
     let new = after.server
-    if new.listen != old.listen || new.workers != old.workers || new.memory != old.memory
+    if new.listen != old.listen || new.listenForQt != old.listenForQt || new.metrics != old.metrics
+      || new.workers != old.workers || new.memory != old.memory
       || new.isReadOnly != old.isReadOnly || after.root != before.root || after.control != before.control
     {
       note.append("; addresses, workers, memory, the folder and --read-only change with a restart only")

@@ -58,6 +58,9 @@ struct Options {
     static let minFree: Int32 = 18
     static let options: Int32 = 19
     static let user: Int32 = 20
+    static let qt: Int32 = 21
+    static let qtTrustResume: Int32 = 22
+    static let metrics: Int32 = 23
   }
 
   private static let table = [
@@ -79,6 +82,9 @@ struct Options {
     LongOption(name: "min-free", takesValue: true, id: ID.minFree),
     LongOption(name: "options", takesValue: true, id: ID.options),
     LongOption(name: "user", takesValue: true, id: ID.user),
+    LongOption(name: "qt", takesValue: true, id: ID.qt),
+    LongOption(name: "qt-trust-download-resume", takesValue: false, id: ID.qtTrustResume),
+    LongOption(name: "metrics", takesValue: true, id: ID.metrics),
     LongOption(name: "help", takesValue: false, short: UInt8(ascii: "h"), id: ID.help),
     LongOption(name: "version", takesValue: false, id: ID.version),
   ]
@@ -88,6 +94,10 @@ struct Options {
     Serves the folder ROOT to splice clients.
 
       -l, --listen ADDR:PORT       where to listen; may be repeated (127.0.0.1:7420; port 0 picks a free one)
+          --qt ADDR:PORT           where to serve the deployed Qt clients; may be repeated (nowhere)
+          --qt-trust-download-resume
+                                   send a Qt client only what it lacks; the original client damages its file then
+          --metrics ADDR:PORT      where to answer GET /metrics, for Prometheus (nowhere)
           --workers N|auto         event loops, each a thread (1; auto: one for each CPU)
           --max-connections N      clients at a time; the next one is told to come back (1024)
           --max-per-address N      clients from one address at a time (as many as in all)
@@ -127,6 +137,7 @@ struct Options {
       case .option(ID.help, _): return .help
       case .option(ID.version, _): return .version
       case .option(ID.readOnly, _): options.server.isReadOnly = true
+      case .option(ID.qtTrustResume, _): options.server.trustsQtResume = true
       case .option(ID.options, let value): options.file = value
       case .option(let id, let value): try options.set(id, value ?? [])
       }
@@ -141,10 +152,9 @@ struct Options {
   private mutating func set(_ id: Int32, _ value: [UInt8]) throws(UsageError) {
     switch id {
     case ID.listen:
-      guard let address = SocketAddress.parse(value) else {
-        throw UsageError("--listen takes ADDR:PORT or [ADDR]:PORT, not", value)
-      }
-      server.listen.append(address)
+      server.listen.append(try address(value, "--listen takes ADDR:PORT or [ADDR]:PORT, not"))
+    case ID.qt: server.listenForQt.append(try address(value, "--qt takes ADDR:PORT or [ADDR]:PORT, not"))
+    case ID.metrics: server.metrics = try address(value, "--metrics takes ADDR:PORT or [ADDR]:PORT, not")
     case ID.workers:
       if value == "auto" {
         server.workers = min(max(1, Host.processorCount()), 64)
@@ -197,6 +207,11 @@ struct Options {
     else { throw UsageError("--checkpoint takes SIZE,SECONDS with at least 1MiB,1, not", value) }
     server.checkpointBytes = size
     server.checkpointMilliseconds = 1000 * seconds
+  }
+
+  private func address(_ value: [UInt8], _ complaint: StaticString) throws(UsageError) -> SocketAddress {
+    guard let address = SocketAddress.parse(value) else { throw UsageError(complaint, value) }
+    return address
   }
 
   private func rate(_ value: [UInt8], _ complaint: StaticString) throws(UsageError) -> UInt64 {

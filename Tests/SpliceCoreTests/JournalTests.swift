@@ -70,6 +70,7 @@ private let small: [Entry] = [
       ("record-block-1", .block(digest(0x20)), 0x2122_2324_2526_2728),
       ("record-checkpoint", .checkpoint(durable: 2 << 20), 0x3132_3334_3536_3738),
       ("record-name", .name(digest(0x30)), 0x4142_4344_4546_4748),
+      ("record-md5", .md5(digest(0x40)), 0x5152_5354_5556_5758),
     ]
     for (name, record, stamp) in records {
       bytes = []
@@ -81,20 +82,24 @@ private let small: [Entry] = [
     #expect(
       BookHeader(blockSize: 1 << 20, key: key, path: [UInt8]("photos/a.raw")).encoded()
         == Vectors.bytes("book-header"))
-    #expect(Vectors.files.count == 7)
+    #expect(
+      BookHeader(.md5, blockSize: 1 << 20, key: key, path: [UInt8]("photos/a.raw")).encoded()
+        == Vectors.bytes("md5-book-header"))
+    #expect(Vectors.files.count == 9)
   }
 
   /// The golden bytes are also read as what they mean.
   @Test("Golden vectors are read as their values")
   func goldenVectorsAreRead() throws {
-    let records = ["record-session", "record-block-0", "record-block-1", "record-checkpoint", "record-name"]
+    let records = ["record-session", "record-block-0", "record-block-1", "record-checkpoint", "record-name", "record-md5"]
     let bytes = Vectors.bytes("journal-header") + records.flatMap(Vectors.bytes)
     let read = try #require(entries(bytes))
     #expect(read.header == header)
-    #expect(read.entries.map(\.record) == small[0..<4].map(\.record) + [.name(digest(0x30))])
+    #expect(read.entries.map(\.record) == small[0..<4].map(\.record) + [.name(digest(0x30)), .md5(digest(0x40))])
     #expect(read.entries.map(\.stamp).first == 0x0102_0304_0506_0708)
     let book = try #require(BookHeader(Vectors.bytes("book-header")))
     #expect(book == BookHeader(blockSize: 1 << 20, key: key, path: [UInt8]("photos/a.raw")))
+    #expect(BookHeader(Vectors.bytes("md5-book-header"))?.kind == .md5)
   }
 
   /// Everything that is written is read, in its order and with its stamp.

@@ -15,7 +15,7 @@ let plants: [Target.Dependency] = isPlanted ? ["SimPlants"] : []
 let package = Package(
   name: "splice-sim",
   targets: [
-    .target(name: "CDigest", path: "Shared/CDigest"),
+    .target(name: "CDigest", path: "Shared/CDigest", linkerSettings: [.linkedLibrary(":libmd.a")]),
     .target(name: "CPlatform", path: "Shared/CPlatform", cSettings: [.define("_GNU_SOURCE")]),
 
     // Which planted mistake is switched on; nobody but the planted sources asks.

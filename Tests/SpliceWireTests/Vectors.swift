@@ -11,6 +11,7 @@ struct Vector: Equatable {
 
 enum Vectors {
   static let frames = load("frames.hex")
+  static let qt = load("qt.hex")
   static let magic = bytes("magic")
   /// All entries that are frames, in the order of the file.
   static let allFrames = frames.filter { $0.name != "magic" }

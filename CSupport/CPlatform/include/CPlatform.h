@@ -150,6 +150,7 @@ int csplice_address_format(const struct csplice_address *address, uint8_t *into,
 /* process.c */
 
 int64_t csplice_monotonic_milliseconds(void);
+uint64_t csplice_monotonic_nanoseconds(void);
 void csplice_wall_time(int64_t *seconds, uint32_t *nanoseconds);
 void csplice_boot_time(int64_t *seconds, uint32_t *nanoseconds);
 int csplice_random(void *into, size_t count);

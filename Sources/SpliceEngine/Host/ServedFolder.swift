@@ -33,11 +33,13 @@ package enum ServedFolderError: Error, Equatable {
 package struct ServedFolder {
   package let directory: PosixDirectory
   package let store: Store
+  /// What waiting for its disk costs.
+  package let syncs = SyncMeter()
 
   package init(_ path: [UInt8], isReadOnly: Bool) throws(ServedFolderError) {
     let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     do throws(Errno) {
-      directory = try PosixDirectory.open(path, confined: true)
+      directory = try PosixDirectory.open(path, confined: true, meter: syncs)
     } catch { throw .cannotOpen(error) }
     do throws(StoreError) {
       store = try Store.open(directory, isReadOnly: isReadOnly, boot: boot)

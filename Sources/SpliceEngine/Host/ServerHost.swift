@@ -126,7 +126,8 @@ package final class ServerHost: @unchecked Sendable {
     }
     do throws(ServerError) {
       let server = try Server(
-        configuration, folder.store, control: nil, log, sockets: sockets, observer: observer, loop: loop)
+        configuration, folder.store, control: nil, log, sockets: sockets, syncs: folder.syncs, observer: observer,
+        loop: loop)
       mutex.withLock {
         state = .serving(server)
         // What was asked for meanwhile.

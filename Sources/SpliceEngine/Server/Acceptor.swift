@@ -14,14 +14,16 @@ final class Acceptor {
   private static let turnMax = 64
 
   private let socket: Socket
+  private let service: Service
   private let watcher: SocketWatcher
   private let timer: Timer
   private let shared: Shared
   private let group: WorkerGroup
   private let here: Worker
 
-  init(_ socket: Socket, _ shared: Shared, _ group: WorkerGroup) throws(UVError) {
+  init(_ socket: Socket, _ service: Service, _ shared: Shared, _ group: WorkerGroup) throws(UVError) {
     self.socket = socket
+    self.service = service
     self.shared = shared
     self.group = group
     here = group.workers[0]
@@ -68,13 +70,16 @@ final class Acceptor {
   private func admit(_ peer: Socket) {
     let address = peer.peerAddress?.bytes ?? []
     let answer = shared.door.enter(address)
-    guard answer != .closed else { return peer.close() }
+    guard answer != .closed else {
+      here.counters.count(.turnedAway)
+      return peer.close()
+    }
     do throws(Errno) { try peer.setNoDelay() } catch { /* Only latency would suffer. */ }
     let isRefused = answer == .full
     let worker = group.chooseWorker(here: isRefused ? here : nil)
     if worker === here {
-      worker.adopt(peer, isRefused: isRefused)
-    } else if !worker.post(.accept(peer)) {
+      worker.adopt(peer, service, isRefused: isRefused)
+    } else if !worker.post(.accept(peer, service)) {
       shared.door.leave(address, wasRefused: false)
       peer.close()
     }

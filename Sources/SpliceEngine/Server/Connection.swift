@@ -54,23 +54,7 @@ final class Connection: Session, LinkOwner {
     log(.info) { $0.append("connected") }
   }
 
-  var store: Store { worker.shared.store }
-  var configuration: ServerConfiguration { worker.configuration }
-
-  func address(of stream: UInt64) -> StreamAddress {
-    StreamAddress(worker: worker.index, session: id, stream: stream)
-  }
-
-  func log(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {
-    worker.shared.log.write(level) { line in
-      line.append("#")
-      line.append(decimal: id)
-      line.append(" ")
-      line.append(contentsOf: peer)
-      line.append(" ")
-      body(&line)
-    }
-  }
+  var service: Service { .native }
 
   // MARK: From the worker
 
@@ -367,13 +351,7 @@ final class Connection: Session, LinkOwner {
   private func removeIfDone() {
     guard link == nil, streams.isEmpty, let endReason else { return }
     self.endReason = nil
-    log(.info) { line in
-      line.append("disconnected: ")
-      line.append(endReason.sentence)
-      line.append(" after ")
-      line.append(decimal: worker.loop.now.milliseconds(since: startedAt))
-      line.append(" ms")
-    }
+    logEnd(endReason, startedAt: startedAt)
     worker.remove(self, because: endReason)
   }
 
@@ -395,7 +373,8 @@ final class Connection: Session, LinkOwner {
     if case .ending = state { return }
     state = .ending
     endReason = reason
-    if case .refused = reason {
+    if case .refused(let code) = reason {
+      worker.counters.count(.error(code))
       log(.info) { line in
         line.append("refused: ")
         line.append(contentsOf: error.text)

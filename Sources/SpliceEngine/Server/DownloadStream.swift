@@ -68,8 +68,6 @@ final class DownloadStream: ServerStream, PoolJob {
   private static let digestCount = 64
   /// Bytes digested by one job, so that others get their turn on the pool and a cancel is heard.
   private static let proveBudget: UInt64 = 64 << 20
-  /// Pages are touched in steps of this many bytes; the kernel reads ahead at least as far.
-  private static let touchStep: UInt64 = 64 << 10
 
   init(_ id: UInt64, _ path: WirePath, _ want: Want, startsAtOnce: Bool, _ connection: Connection) {
     self.id = id
@@ -88,7 +86,7 @@ final class DownloadStream: ServerStream, PoolJob {
   // MARK: From the connection
 
   func begin() {
-    guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
+    guard connection.beginTransfer(.download) else { return fail(.tooManyTransfers(path)) }
     isTransfer = true
     submit(.open)
   }
@@ -139,6 +137,7 @@ final class DownloadStream: ServerStream, PoolJob {
     }
     if sender.takeEnd() {
       self.sender = sender
+      connection.worker.counters.count(completed: .download)
       let end = End(size: source.size, proof: source.book.chain.digest)
       link.send { end.append(to: &$0, stream: id) }
       report?.complete()
@@ -292,26 +291,11 @@ final class DownloadStream: ServerStream, PoolJob {
       // Hashing reads the blocks, which warms them too.
       _ = try source.extendBook(toCover: end, budget: .max)
     } else {
-      touch(source.file, from: start, to: end)
+      source.file.warm(from: start, to: end)
     }
     fetched.removeAll(keepingCapacity: true)
     let needed = Int((end - start + geometry.blockSize - 1) / geometry.blockSize)
     try source.readDigests(from: first, count: Self.digestCount, needed: needed, into: &fetched)
-  }
-
-  /// Brings the pages into memory: the loop must not wait for them in sendfile.
-  private func touch(_ file: any File, from start: UInt64, to end: UInt64) {
-    if file.isCached(from: start, count: end - start) { return }
-    file.willNeed(from: start, count: end - start)
-    var byte: UInt8 = 0
-    var offset = start
-    while offset < end {
-      withUnsafeMutableBytes(of: &byte) { raw in
-        // A failure shows again, and is handled, when the bytes are sent.
-        do throws(Errno) { _ = try file.read(into: raw, at: offset) } catch {}
-      }
-      offset += Self.touchStep
-    }
   }
 
   /// On the loop's thread again.
@@ -332,6 +316,7 @@ final class DownloadStream: ServerStream, PoolJob {
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
     case .agreed(let prefix):
+      if !hasSentData { connection.worker.counters.count(resumedAt: prefix.bytes, held: want.held) }
       sender?.begin(at: prefix)
       report?.begin(at: prefix.bytes, of: size)
     case .prepared(let first): didPrepare(from: first)
@@ -360,7 +345,9 @@ final class DownloadStream: ServerStream, PoolJob {
       modified: source.status.modified, blockSize: source.geometry.blockSize,
       version: source.status.key.stamp)
     connection.link?.send { give.append(to: &$0, stream: id) }
-    sender.handleOpened(startingAt: startsAtOnce ? proved?.bytes : nil)
+    let start = startsAtOnce ? proved?.bytes : nil
+    if let start { connection.worker.counters.count(resumedAt: start, held: want.held) }
+    sender.handleOpened(startingAt: start)
     self.sender = sender
     if startsAtOnce, let proved { report?.begin(at: proved.bytes, of: size) }
   }

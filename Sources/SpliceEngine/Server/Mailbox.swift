@@ -5,7 +5,7 @@ internal import SpliceUV
 
 /// What one worker tells another.
 enum Message {
-  case accept(Socket)
+  case accept(Socket, Service)
   /// A newer try of the same upload wants the lease that this stream holds.
   case evict(StreamAddress)
   /// The lease that this stream waits for is free.

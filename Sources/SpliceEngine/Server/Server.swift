@@ -43,6 +43,7 @@ package final class Server: Administration {
   private var configuration: ServerConfiguration
   private var acceptors: [Acceptor] = []
   private var control: ControlListener?
+  private var metrics: MetricsListener?
   private var signals: [SignalWatcher] = []
   private var threads: [LoopThread] = []
   private let mutex = Mutex()
@@ -55,6 +56,8 @@ package final class Server: Administration {
   private var isStopping = false
   /// Where it listens, with the ports that the kernel chose.
   package private(set) var addresses: [SocketAddress] = []
+  package private(set) var qtAddresses: [SocketAddress] = []
+  package private(set) var metricsAddress: SocketAddress?
   /// Reads the options again, at SIGHUP and when the administrator asks. Returns the new ones, if they are
   /// right, and what a person should know.
   package var onReload: (() -> (configuration: ServerConfiguration?, note: [UInt8]))?
@@ -64,18 +67,21 @@ package final class Server: Administration {
   ///
   /// - Parameters:
   ///   - control: nil for a server without a control socket.
+  ///   - syncs: what the folder of `store` reports to.
   ///   - sockets: that listen already, for somebody opened them for us; first of all in `addresses`.
   ///   - loop: of another program, for the first worker.
   package init(
     _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log,
-    sockets: [Socket] = [], observer: (any ServerObserver)? = nil, loop: Loop? = nil
+    sockets: [Socket] = [], syncs: SyncMeter, observer: (any ServerObserver)? = nil, loop: Loop? = nil
   ) throws(ServerError) {
     self.configuration = configuration
-    shared = Shared(store, log, observer)
+    shared = Shared(store, log, syncs, observer)
     shared.door.limit(
       connectionsMax: configuration.connectionsMax, perAddressMax: configuration.perAddressMax)
     // What is likely to fail comes before what would have to be taken down again.
     let listeners = try sockets + Self.listen(on: configuration.listen)
+    let qtListeners = try Self.listen(on: configuration.listenForQt)
+    let metricsListeners = try Self.listen(on: configuration.metrics.map { [$0] } ?? [])
     var controlSocket: Socket?
     if let place {
       do throws(Errno) { controlSocket = try place.listen() } catch { throw .cannotControl(error) }
@@ -85,8 +91,16 @@ package final class Server: Administration {
     } catch { throw .cannotStart(error) }
     do throws(UVError) {
       for socket in listeners {
-        acceptors.append(try Acceptor(socket, shared, group))
+        acceptors.append(try Acceptor(socket, .native, shared, group))
         if let address = socket.localAddress { addresses.append(address) }
+      }
+      for socket in qtListeners {
+        acceptors.append(try Acceptor(socket, .qt, shared, group))
+        if let address = socket.localAddress { qtAddresses.append(address) }
+      }
+      if let socket = metricsListeners.first {
+        metricsAddress = socket.localAddress
+        metrics = try MetricsListener(socket, group.workers[0])
       }
       if let place, let controlSocket {
         control = try ControlListener(place, controlSocket, group.workers[0], self)
@@ -200,7 +214,7 @@ package final class Server: Administration {
   /// - Parameter completion: called once with all clients by rising id, on the first worker's thread.
   /// - Returns: false when the server has ended; `completion` is not called then.
   package func listSessions(_ completion: @escaping ([SessionEntry]) -> Void) -> Bool {
-    perform { Inquiry.ask(.allSessions, self.group, completion: completion) }
+    perform { Inquiry.ask(.allSessions, self.group) { completion($0.sessions) } }
   }
 
   /// Disconnects one client. What it uploaded so far is kept.
@@ -208,7 +222,7 @@ package final class Server: Administration {
   /// - Parameter completion: called once on the first worker's thread; false when there is no such client.
   /// - Returns: false when the server has ended; `completion` is not called then.
   package func kick(_ id: UInt64, _ completion: @escaping (Bool) -> Void) -> Bool {
-    perform { Inquiry.ask(.kick(id), self.group) { completion(!$0.isEmpty) } }
+    perform { Inquiry.ask(.kick(id), self.group) { completion(!$0.sessions.isEmpty) } }
   }
 
   /// Whether the caller is one of the threads that `run` or `attach` made.
@@ -271,5 +285,7 @@ package final class Server: Administration {
     signals = []
     control?.close()
     control = nil
+    metrics?.close()
+    metrics = nil
   }
 }

@@ -5,6 +5,13 @@ package import SpliceSystem
 
 package struct ServerConfiguration: Sendable {
   package var listen: [SocketAddress] = []
+  /// Where clients with the protocol of docs/qt.md are served.
+  package var listenForQt: [SocketAddress] = []
+  /// Where Prometheus may ask.
+  package var metrics: SocketAddress?
+  /// A Qt client that holds the first part of a file gets the rest only. The original client damages its file
+  /// then.
+  package var trustsQtResume = false
   /// Loops, each with its own thread and share of the memory.
   package var workers = 1
   package var connectionsMax = 1024

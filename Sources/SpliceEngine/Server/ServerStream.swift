@@ -53,6 +53,7 @@ extension Connection {
   }
 
   func fail(_ stream: UInt64, _ message: ErrorMessage) {
+    worker.counters.count(.error(message.code))
     log(.notice) { line in
       line.append(quoting: message.path)
       line.append(": ")
@@ -60,14 +61,6 @@ extension Connection {
     }
     find(stream)?.report?.fail(message.code)
     link?.send { message.append(to: &$0, stream: stream) }
-  }
-}
-
-extension Connection {
-  /// Returns false when there are as many transfers as are allowed. Each is ended with
-  /// `WorkerGroup.didEndTransfer`.
-  func beginTransfer() -> Bool {
-    worker.group?.beginTransfer(on: worker.index, max: configuration.transferLimit) ?? false
   }
 }
 

@@ -2,6 +2,7 @@
 
 internal import SpliceBase
 internal import SpliceSystem
+internal import SpliceUV
 package import SpliceWire
 
 /// Why a client is gone.
@@ -16,6 +17,41 @@ package enum SessionEnd: Sendable {
   case shutdown
   /// It broke the rules.
   case refused(ErrorCode)
+
+  package enum Kind: Int, CaseIterable {
+    case closedByPeer
+    case broken
+    case kicked
+    case idle
+    case limit
+    case shutdown
+    case refused
+
+    /// For programs that count.
+    package var name: StaticString {
+      switch self {
+      case .closedByPeer: "closed_by_peer"
+      case .broken: "broken"
+      case .kicked: "kicked"
+      case .idle: "idle"
+      case .limit: "limit"
+      case .shutdown: "shutdown"
+      case .refused: "refused"
+      }
+    }
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .closedByPeer: .closedByPeer
+    case .broken: .broken
+    case .kicked: .kicked
+    case .idle: .idle
+    case .limit: .limit
+    case .shutdown: .shutdown
+    case .refused: .refused
+    }
+  }
 
   package var sentence: StaticString {
     switch self {
@@ -36,8 +72,12 @@ package enum SessionEnd: Sendable {
 protocol Session: AnyObject {
   /// Never used twice by one daemon.
   var id: UInt64 { get }
+  var service: Service { get }
+  var worker: Worker { get }
   /// Nil for a local socket.
   var peerAddress: SocketAddress? { get }
+  /// The peer's address, for people.
+  var peer: [UInt8] { get }
   /// What an administrator sees.
   var entry: SessionEntry { get }
 
@@ -50,4 +90,44 @@ protocol Session: AnyObject {
   func evict(stream: UInt64)
   /// A lease that this stream waits for is free.
   func retryLease(stream: UInt64)
+}
+
+extension Session {
+  var store: Store { worker.shared.store }
+  var configuration: ServerConfiguration { worker.configuration }
+
+  func address(of stream: UInt64) -> StreamAddress {
+    StreamAddress(worker: worker.index, session: id, stream: stream)
+  }
+
+  func log(_ level: LogLevel, _ body: (inout [UInt8]) -> Void) {
+    worker.shared.log.write(level) { line in
+      line.append("#")
+      line.append(decimal: id)
+      line.append(" ")
+      line.append(contentsOf: peer)
+      line.append(" ")
+      body(&line)
+    }
+  }
+
+  func logEnd(_ reason: SessionEnd, startedAt: Instant) {
+    log(.info) { line in
+      line.append("disconnected: ")
+      line.append(reason.sentence)
+      line.append(" after ")
+      line.append(decimal: worker.loop.now.milliseconds(since: startedAt))
+      line.append(" ms")
+    }
+  }
+
+  /// Returns false when there are as many transfers as are allowed. Each is ended with
+  /// `WorkerGroup.didEndTransfer`.
+  func beginTransfer(_ kind: TransferKind) -> Bool {
+    guard worker.group?.beginTransfer(on: worker.index, max: configuration.transferLimit) == true else {
+      return false
+    }
+    worker.counters.count(begun: kind)
+    return true
+  }
 }

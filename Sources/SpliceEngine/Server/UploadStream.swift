@@ -86,6 +86,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   /// The finished file, once the stage has become it.
   private var committed: FileStatus?
 
+  /// Bytes of an earlier try that the peer was told of.
+  private var offered: UInt64 = 0
   /// How far the stage was when the connection counted it last.
   private var counted = (received: UInt64(0), verified: UInt64(0), durable: UInt64(0))
   private var acknowledged: UInt64 = 0
@@ -138,7 +140,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     {
     case .granted:
       hasLease = true
-      guard connection.beginTransfer() else { return fail(.tooManyTransfers(path)) }
+      guard connection.beginTransfer(.upload) else { return fail(.tooManyTransfers(path)) }
       isTransfer = true
       submit(.open)
     case .waiting(let holder, let replaced):
@@ -452,6 +454,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
         if let stage {
           counted = (stage.received, stage.verified, stage.durable)
           report?.begin(at: stage.received, of: offer.size)
+          connection.worker.counters.count(resumedAt: stage.received, held: offered)
         }
       case .write, .checkpoint, .drain: acknowledge()
       case .open: goOnOpening()
@@ -482,6 +485,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func didOpen(_ have: Have) {
     finished = nil
     guard !isAbandoned else { return }
+    if have.state == .partial { offered = have.bytes }
     receiver.handleOpened(held: have.state == .partial ? have.bytes : stage?.received ?? 0)
     connection.link?.send { have.append(to: &$0, stream: id) }
   }
@@ -545,6 +549,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     case .success(let status):
       committed = status
       report?.complete()
+      connection.worker.counters.count(completed: .upload)
       if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
       if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
       connection.log(.info) { line in
@@ -575,6 +580,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
         line.append(contentsOf: error.sentence)
       }
     }
+    // Closing an unfinished one made the rest of it durable.
+    if error == nil, isAgreed, let stage, !stage.isCommitted { countProgress(stage) }
     stage = nil
     end()
   }

@@ -12,11 +12,13 @@ final class Shared: Sendable {
   /// Hears of clients and transfers.
   let observer: (any ServerObserver)?
   let door = Door()
+  let syncs: SyncMeter
   private let nextSession = Atomic<UInt64>(1)
 
-  init(_ store: Store, _ log: Log, _ observer: (any ServerObserver)?) {
+  init(_ store: Store, _ log: Log, _ syncs: SyncMeter, _ observer: (any ServerObserver)?) {
     self.store = store
     self.log = log
+    self.syncs = syncs
     self.observer = observer
   }
 
@@ -44,6 +46,7 @@ final class Worker {
   private var timer: Timer?
   private var sessions: [UInt64: any Session] = [:]
   private var refused: Set<UInt64> = []
+  var counters = Counters()
   /// The first worker ends last: signals and the control socket are on its loop.
   private var othersRunning: Int
   private(set) var isDraining = false
@@ -104,7 +107,7 @@ final class Worker {
       // The last message may have been the end.
       if hasEnded { return returnMail([message] + rest, group) }
       switch message {
-      case .accept(let socket): adopt(socket)
+      case .accept(let socket, let service): adopt(socket, service)
       case .evict(let address): sessions[address.session]?.evict(stream: address.stream)
       case .leaseIsFree(let address): sessions[address.session]?.retryLease(stream: address.stream)
       case .inquiry(let inquiry): answer(inquiry)
@@ -126,10 +129,10 @@ final class Worker {
   private func returnMail(_ messages: [Message], _ group: WorkerGroup) {
     for message in messages {
       switch message {
-      case .accept(let socket):
+      case .accept(let socket, _):
         shared.door.leave(socket.peerAddress?.bytes ?? [], wasRefused: false)
         socket.close()
-      case .inquiry(let inquiry): inquiry.answer([], group)
+      case .inquiry(let inquiry): inquiry.answer(Findings(), group)
       case .inquiryIsAnswered(let inquiry): inquiry.complete()
       case .call(let body): body()
       case .evict, .leaseIsFree, .reconfigure, .workerDidEnd, .drain, .stop: break
@@ -140,24 +143,39 @@ final class Worker {
   private func answer(_ inquiry: Inquiry) {
     guard let group else { return }
     switch inquiry.question {
-    case .allSessions: inquiry.answer(sessions.values.map { $0.entry }, group)
+    case .allSessions: inquiry.answer(Findings(sessions: sessions.values.map { $0.entry }), group)
     case .kick(let id):
-      guard let session = sessions[id] else { return inquiry.answer([], group) }
+      guard let session = sessions[id] else { return inquiry.answer(Findings(), group) }
       let entry = session.entry
       session.end(because: .kicked)
-      inquiry.answer([entry], group)
+      inquiry.answer(Findings(sessions: [entry]), group)
+    case .report: inquiry.answer(Findings(reports: [report]), group)
     }
+  }
+
+  private var report: WorkerReport {
+    var report = WorkerReport(
+      worker: index, counters: counters, buffersMax: UInt64(pool.count), buffersUsed: UInt64(pool.usedCount),
+      bufferWaits: pool.waits)
+    report.transfers = UInt64(clamping: group?.transferCount(on: index) ?? 0)
+    for session in sessions.values {
+      report.open[session.service.rawValue] += 1
+      report.counters.count(Traffic(session.entry), of: session.service)
+    }
+    return report
   }
 
   // MARK: Sessions
 
   /// - Parameter isRefused: there are too many; it is only told so.
-  func adopt(_ socket: Socket, isRefused: Bool = false) {
+  func adopt(_ socket: Socket, _ service: Service, isRefused: Bool = false) {
     let id = shared.makeSession()
     do throws(UVError) {
-      let session = try Connection(id: id, socket, worker: self)
+      let session = try makeSession(id, socket, service)
       sessions[id] = session
+      counters.count(opened: service)
       if isRefused {
+        counters.count(.tooManyClients)
         refused.insert(id)
         return session.end(because: .limit)
       }
@@ -174,9 +192,18 @@ final class Worker {
     }
   }
 
+  private func makeSession(_ id: UInt64, _ socket: Socket, _ service: Service) throws(UVError) -> any Session {
+    switch service {
+    case .native: try Connection(id: id, socket, worker: self)
+    case .qt: try QtSession(id: id, socket, worker: self)
+    }
+  }
+
   /// The session's socket is closed and its streams have let go of their files.
   func remove(_ session: any Session, because reason: SessionEnd) {
     guard sessions.removeValue(forKey: session.id) != nil else { return }
+    counters.count(ended: reason.kind)
+    counters.count(Traffic(session.entry), of: session.service)
     let wasRefused = refused.remove(session.id) != nil
     // One that was only told that there are too many never was a client.
     if !wasRefused { shared.observer?.clientDidDisconnect(session.id, because: reason) }

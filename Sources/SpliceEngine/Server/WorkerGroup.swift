@@ -71,6 +71,8 @@ final class WorkerGroup: @unchecked Sendable {
     loads[index].transfers.subtract(1, ordering: .relaxed)
   }
 
+  func transferCount(on index: Int) -> Int { loads[index].transfers.load(ordering: .relaxed) }
+
   var transferCount: Int { transfers.load(ordering: .relaxed) }
 
   /// Passes a message to the worker that serves `address`.

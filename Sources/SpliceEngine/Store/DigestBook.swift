@@ -36,11 +36,13 @@ package final class DigestBook {
   /// The book for `key` in `folder`: the one that is there, or a new one in place of one for other content.
   ///
   /// - Parameter path: where the file is, so that books of files that are gone can be found.
-  package init(_ key: FileKey, in folder: any Directory, path: [UInt8], mayCreate: Bool = true) throws(Errno) {
+  package init(
+    _ key: FileKey, _ kind: BookKind = .digests, in folder: any Directory, path: [UInt8], mayCreate: Bool = true
+  ) throws(Errno) {
     self.key = key
     geometry = BlockGeometry(fileSize: key.size)
     chain = PrefixChain(geometry)
-    let header = BookHeader(blockSize: geometry.blockSize, key: key, path: path)
+    let header = BookHeader(kind, blockSize: geometry.blockSize, key: key, path: path)
     if let log = try Self.existing(header, in: folder) {
       self.log = log
       try findEnd(log)
@@ -109,8 +111,10 @@ package final class DigestBook {
 
   private static func existing(_ header: BookHeader, in folder: any Directory) throws(Errno) -> RecordLog? {
     do throws(Errno) {
-      let file = try folder.openFile(name(header.key), .readWrite, permissions: 0)
-      guard let (log, bytes) = try RecordLog.open(file), BookHeader(bytes)?.key == header.key else { return nil }
+      let file = try folder.openFile(name(header), .readWrite, permissions: 0)
+      guard let (log, bytes) = try RecordLog.open(file), let found = BookHeader(bytes), found.key == header.key,
+        found.kind == header.kind
+      else { return nil }
       return log
     } catch {
       if error == .noEntry { return nil }
@@ -120,7 +124,7 @@ package final class DigestBook {
 
   /// Written under another name first: a book that somebody is reading is never cut.
   private static func create(_ header: BookHeader, in folder: any Directory) throws(Errno) -> RecordLog {
-    let name = name(header.key)
+    let name = name(header)
     var temporary = name
     var salt: UInt64 = 0
     try withUnsafeMutableBytes(of: &salt) { (raw) throws(Errno) in try Host.fillRandom(raw) }
@@ -133,11 +137,12 @@ package final class DigestBook {
   }
 
   /// One book an inode: the book of a file that was changed in place is replaced.
-  private static func name(_ key: FileKey) -> [UInt8] {
+  private static func name(_ header: BookHeader) -> [UInt8] {
     var name: [UInt8] = []
-    for value in [key.device, key.inode] {
+    for value in [header.key.device, header.key.inode] {
       withUnsafeBytes(of: value.bigEndian) { name.append(hexOf: $0) }
     }
+    if header.kind == .md5 { name.append(".md5") }
     return name
   }
 

@@ -34,6 +34,25 @@ extension File {
   }
 }
 
+extension File {
+  /// Brings these bytes into memory, so that a loop which sends them does not wait for the disk.
+  func warm(from start: UInt64, to end: UInt64) {
+    if start >= end || isCached(from: start, count: end - start) { return }
+    willNeed(from: start, count: end - start)
+    // The kernel reads ahead at least as far as a step.
+    let step: UInt64 = 64 << 10
+    var byte: UInt8 = 0
+    var offset = start
+    while offset < end {
+      withUnsafeMutableBytes(of: &byte) { raw in
+        // A failure shows again, and is handled, when the bytes are sent.
+        do throws(Errno) { _ = try read(into: raw, at: offset) } catch {}
+      }
+      offset += step
+    }
+  }
+}
+
 extension FileStatus {
   /// What makes this content of this file.
   package var key: FileKey {

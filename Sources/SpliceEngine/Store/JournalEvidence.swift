@@ -61,6 +61,7 @@ struct JournalEvidence {
         checkpoint = bytes
         checkpointBlocks = digests.count
       case .session(let id): lastBoot = id
+      case .md5: break
       case .name: return false
       }
       end = after

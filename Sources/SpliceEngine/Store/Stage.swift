@@ -393,10 +393,11 @@ package final class Stage {
     var failure: Errno?
     try old.scan { record, _, after in
       guard after.blocks <= blocks else { return false }
-      if case .block = record {
-        do throws(Errno) { try new.append(record, stamp: stamp) } catch { failure = error }
+      switch record {
+      case .block, .md5: do throws(Errno) { try new.append(record, stamp: stamp) } catch { failure = error }
+      case .checkpoint, .session, .name: break
       }
-      return failure == nil && after.blocks < blocks
+      return failure == nil
     }
     if let failure { throw failure }
     try new.append(.session(boot: boot.id), stamp: stamp)
@@ -413,6 +414,17 @@ package final class Stage {
   /// - Parameter blockDigest: of the whole block, when the pieces end one.
   package func append(
     _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?
+  ) throws(StoreError) -> OnAppend {
+    try append(pieces, blockDigest: blockDigest, isUnproved: false)
+  }
+
+  /// As above, for a sender that has no digests: the block's is made of what came.
+  package func append(unproved pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(StoreError) {
+    _ = try append(pieces, blockDigest: nil, isUnproved: true)
+  }
+
+  private func append(
+    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?, isUnproved: Bool
   ) throws(StoreError) -> OnAppend {
     guard let data else { panic("a stage is resumed before it is written") }
     try requireUntouched(data)
@@ -437,7 +449,11 @@ package final class Stage {
       isWriteTorn = false
       knownStamp = try stamp(data)
       received = end
-      if let blockDigest { try finishBlock(blockDigest) }
+      if let blockDigest {
+        try finishBlock(blockDigest)
+      } else if isUnproved, end == geometry.blockEnd(end - 1, fileSize: header.size) {
+        try finishBlock(hasher.digest())
+      }
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -552,6 +568,68 @@ package final class Stage {
     try location.directory.sync()
   }
 
+  // MARK: What clients without digests need
+
+  /// Calls `body` with each record of the journal and the blocks before it, until it returns false.
+  func forEachRecord(_ body: (Record, _ blocks: UInt64) -> Bool) throws(Errno) {
+    try log?.scan { record, _, after in body(record, after.blocks) }
+  }
+
+  /// Reads what is stored; throws when somebody else wrote to it meanwhile.
+  func withUntouchedData(_ body: (any File) throws(Errno) -> Void) throws(StoreError) {
+    guard let data else { throw StoreError(.readFailed) }
+    do throws(Errno) { try body(data) } catch { throw StoreError(error, otherwise: .readFailed) }
+    try requireUntouched(data)
+  }
+
+  /// Keeps the state of `md5`, which covers all that is received, if that is the end of a block.
+  package func note(_ md5: RunningMD5) throws(StoreError) {
+    require(md5.count == received, "an MD5 belongs to the bytes that it covers")
+    guard let log, received > 0, geometry.tail(of: received) == 0 else { return }
+    do throws(Errno) {
+      try log.append(.md5(md5.state), stamp: knownStamp ?? 0)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Takes over the first `bytes` bytes of a finished file as the prefix of this one, at most about `budget` of them.
+  /// Where the file system can, the two share their blocks. Returns true when all are here.
+  ///
+  /// - Parameters:
+  ///   - source: its digests cover these bytes.
+  ///   - md5: has gone by them.
+  package func adopt(
+    _ source: Source, _ md5: SourceMD5, bytes: UInt64, budget: UInt64
+  ) throws(StoreError) -> Bool {
+    guard let data else { panic("a stage is resumed before it is written") }
+    require(source.geometry == geometry, "files share blocks of one size")
+    try requireUntouched(data)
+    let goal = min(bytes, received + max(budget, geometry.blockSize))
+    do throws(Errno) {
+      while received < goal {
+        let end = geometry.blockEnd(received, fileSize: bytes)
+        isWriteTorn = true
+        try data.copy(from: source.file, at: received, count: end - received)
+        isWriteTorn = false
+        knownStamp = try stamp(data)
+        guard geometry.tail(of: end) == 0 else {
+          try hashTail(data, to: end)
+          continue
+        }
+        received = end
+        guard let digest = try source.book.digests(from: chain.blocks, count: 1).first else { throw .stale }
+        try finishBlock(digest)
+        if let state = try md5.state(behind: chain.blocks) { try log?.append(.md5(state), stamp: knownStamp ?? 0) }
+      }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+    guard received == bytes else { return false }
+    if try source.hasChanged() { throw StoreError(.changed) }
+    return true
+  }
+
   // MARK: Ending
 
   /// First step of a commit: the whole file is here, its digest agrees with the sender's, and it gets the
@@ -640,6 +718,7 @@ package final class Stage {
     defer {
       data = nil
       log = nil
+      room = nil
     }
     guard !isCommitted, unread == nil, let data else { return }
     if received == 0 { return try discard() }
@@ -661,7 +740,6 @@ package final class Stage {
       // The lock goes last: nobody may take up what is about to be removed.
       data = nil
       log = nil
-      room = nil
     }
     received = 0
     durable = 0

@@ -88,16 +88,28 @@ package final class Store: @unchecked Sendable {
   package func openStage(
     _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32, origin: [UInt8]
   ) throws(StoreError) -> Stage {
-    let workshop = try writable()
-    let id = Self.stageID(path)
-    let header = JournalHeader(
+    let header = declaration(path, size: size, modified: modified, mode: mode, origin: origin)
+    return try Stage.open(stageLocation(path), declared: header, path: path.bytes, boot: boot)
+  }
+
+  /// As above, for a sender that has not said yet what the file is.
+  package func openStage(_ path: WirePath) throws(StoreError) -> Stage {
+    try Stage.open(stageLocation(path), declared: nil, path: path.bytes, boot: boot)
+  }
+
+  package func declaration(
+    _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32, origin: [UInt8]
+  ) -> JournalHeader {
+    JournalHeader(
       blockSize: BlockGeometry(fileSize: size).blockSize, size: size, modified: modified,
       // Who may write a file here must not be able to make one that runs as somebody else.
       mode: mode & 0o777, path: path.bytes, origin: origin)
-    let location = Stage.Location(
-      directory: workshop.stages, dataName: id + [UInt8](Self.dataSuffix),
-      journalName: id + [UInt8](Self.journalSuffix))
-    return try Stage.open(location, declared: header, path: path.bytes, boot: boot)
+  }
+
+  private func stageLocation(_ path: WirePath) throws(StoreError) -> Stage.Location {
+    let id = Self.stageID(path)
+    return Stage.Location(
+      directory: try writable().stages, dataName: id + [UInt8](Self.dataSuffix), journalName: Self.journalName(of: id))
   }
 
   /// What is at `path` already; nil when nothing is, or only directories on the way are missing.
@@ -118,7 +130,7 @@ package final class Store: @unchecked Sendable {
   /// Begins to write `stage` behind the prefix that the sender names, with room for the rest of it.
   ///
   /// Looks before the room is taken and again afterwards: two uploads that come at once see each other then.
-  /// (On file systems that cannot reserve, nothing is taken before it is written.)
+  /// File systems that cannot reserve say that all is free until it is written; there a ledger knows better.
   /// - Parameter leavingFree: bytes of the file system that stay free.
   /// - Throws: NOSPACE before a byte was sent in vain; closing the stage gives back what it took.
   package func resume(_ stage: Stage, at claim: PrefixProof, leavingFree: UInt64) throws(StoreError) {
@@ -184,11 +196,31 @@ package final class Store: @unchecked Sendable {
         try stage.forEachBlock { digest in
           do throws(Errno) { if failure == nil { try book.append(digest) } } catch { failure = error }
         }
+        try keepMD5(of: stage, status, path, in: workshop)
       }
       try stage.removeJournal()
     } catch {
       // The file is safe and named; digests can be made again, and a journal without data is swept.
     }
+  }
+
+  /// The states from the first block on, without a gap: those behind one are made again when somebody asks.
+  private func keepMD5(
+    of stage: Stage, _ status: FileStatus, _ path: WirePath, in workshop: Workshop
+  ) throws(Errno) {
+    var book: DigestBook?
+    var failure: Errno?
+    try stage.forEachRecord { record, blocks in
+      let kept = book?.blocks ?? 0
+      guard case .md5(let state) = record else { return blocks <= kept + 1 }
+      guard blocks == kept + 1 else { return blocks <= kept }
+      do throws(Errno) {
+        if book == nil { book = try DigestBook(status.key, .md5, in: workshop.digests, path: path.bytes) }
+        try book?.append(state)
+      } catch { failure = error }
+      return failure == nil
+    }
+    if let failure { throw failure }
   }
 
   /// Makes a file that is there, and its name, survive a power cut. Another program may have put it there, or
@@ -231,13 +263,20 @@ package final class Store: @unchecked Sendable {
     }
   }
 
+  /// MD5 of the first part of a finished file.
+  package func md5(of source: Source, _ path: WirePath) -> SourceMD5 {
+    SourceMD5(source, book(for: source.status, path, .md5))
+  }
+
   /// A missing folder for books, or a damaged book, costs reading the file again, never the transfer.
-  private func book(for status: FileStatus, _ path: WirePath, mayCreate: Bool = true) -> DigestBook {
+  private func book(
+    for status: FileStatus, _ path: WirePath, _ kind: BookKind = .digests, mayCreate: Bool = true
+  ) -> DigestBook {
     guard let workshop, status.size > BlockGeometry(fileSize: status.size).blockSize else {
       return DigestBook(inMemory: status.key)
     }
     do throws(Errno) {
-      return try DigestBook(status.key, in: workshop.digests, path: path.bytes, mayCreate: mayCreate)
+      return try DigestBook(status.key, kind, in: workshop.digests, path: path.bytes, mayCreate: mayCreate)
     } catch {
       return DigestBook(inMemory: status.key)
     }

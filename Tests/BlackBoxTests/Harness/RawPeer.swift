@@ -39,6 +39,12 @@ final class RawPeer {
     return heard
   }
 
+  /// Whether something came, or the end, within the time.
+  func hasInput(within seconds: Double) -> Bool {
+    var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&interest, 1, Int32(1000 * seconds)) > 0
+  }
+
   /// Everything that the daemon says until it closes; nil when it has not closed within the time.
   func readUntilClosed(within seconds: Double) -> [UInt8]? {
     let deadline = Deadline(seconds: seconds)

@@ -128,8 +128,8 @@ final class ControlSession: LinkOwner, PoolJob {
 
   private func ask(_ question: Inquiry.Question, _ completion: @escaping ([SessionEntry]) -> Void) {
     guard let group = worker.group else { return }
-    Inquiry.ask(question, group) { [self] entries in
-      completion(entries)
+    Inquiry.ask(question, group) { [self] findings in
+      completion(findings.sessions)
       link?.flush()
     }
   }

@@ -1,0 +1,1 @@
+../../../../Sources/SpliceSystem/SyncMeter.swift
