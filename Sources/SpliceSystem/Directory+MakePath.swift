@@ -40,41 +40,6 @@ extension Directory {
     return current
   }
 
-  /// Makes the name of each directory on `path` survive a power cut, whoever gave it that name and whenever.
-  ///
-  /// `makePath` syncs what it makes, but the process that made a directory may have been killed before that.
-  package func syncNames(on path: [UInt8]) throws(Errno) {
-    var before = 0
-    var at = 0
-    while at < path.count {
-      while at < path.count, path[at] == slash { at += 1 }
-      if at == path.count { return }
-      // The name that begins here is kept by the directory before it.
-      let holder = before > 0 ? Array(path[..<before]) : [path[0] == slash ? slash : dot]
-      // Who may not read a directory cannot sync it alone.
-      guard try syncIfReadable(holder) else { return try openDirectory(path).syncFileSystem() }
-      while at < path.count, path[at] != slash { at += 1 }
-      before = at
-    }
-  }
-
-  private func syncIfReadable(_ path: [UInt8]) throws(Errno) -> Bool {
-    let directory: any Directory
-    do throws(Errno) {
-      directory = try openDirectory(path)
-    } catch {
-      if error == .accessDenied { return false }
-      throw error
-    }
-    do throws(Errno) {
-      try directory.sync()
-    } catch {
-      // Nothing can be lost of a file system that is not written, or that has no such thing as a sync.
-      guard error == .invalid || error == .readOnly || error == .notSupported else { throw error }
-    }
-    return true
-  }
-
   private func openIfPresent(_ path: [UInt8]) throws(Errno) -> (any Directory)? {
     do throws(Errno) {
       return try openDirectory(path)

@@ -25,9 +25,9 @@ package final class DurableFolders: @unchecked Sendable {
   package func makeDurable(_ path: [UInt8], below root: any Directory) throws(Errno) {
     if path.isEmpty { return }
     let key = path.withUnsafeBytes { BlockHasher.check($0, seed: 0) }
-    let before: Int? = mutex.withLock { known.contains(key) ? nil : generation }
-    guard let before else { return }
-    try root.syncNames(on: path)
+    let (isKnown, before) = mutex.withLock { (known.contains(key), generation) }
+    if isKnown { return }
+    try Self.syncNames(on: path, below: root)
     mutex.withLock {
       guard generation == before else { return }
       if known.count >= Self.countMax { known.removeAll() }
@@ -41,5 +41,40 @@ package final class DurableFolders: @unchecked Sendable {
       generation += 1
       known.removeAll()
     }
+  }
+
+  /// Makes the name of each directory on `path` survive a power cut, whoever gave it that name and whenever.
+  /// `makePath` syncs what it makes, but the process that made a directory may have been killed before that.
+  private static func syncNames(on path: [UInt8], below root: any Directory) throws(Errno) {
+    let slash = UInt8(ascii: "/")
+    var before = 0
+    var at = 0
+    while at < path.count {
+      while at < path.count, path[at] == slash { at += 1 }
+      if at == path.count { return }
+      // The name that begins here is kept by the directory before it.
+      let holder = before > 0 ? Array(path[..<before]) : [path[0] == slash ? slash : UInt8(ascii: ".")]
+      // Who may not read a directory cannot sync it alone.
+      guard try syncIfReadable(holder, below: root) else { return try root.openDirectory(path).syncFileSystem() }
+      while at < path.count, path[at] != slash { at += 1 }
+      before = at
+    }
+  }
+
+  private static func syncIfReadable(_ path: [UInt8], below root: any Directory) throws(Errno) -> Bool {
+    let directory: any Directory
+    do throws(Errno) {
+      directory = try root.openDirectory(path)
+    } catch {
+      if error == .accessDenied { return false }
+      throw error
+    }
+    do throws(Errno) {
+      try directory.sync()
+    } catch {
+      // Nothing can be lost of a file system that is not written, or that has no such thing as a sync.
+      guard error == .invalid || error == .readOnly || error == .notSupported else { throw error }
+    }
+    return true
   }
 }
