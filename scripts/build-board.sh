@@ -47,7 +47,8 @@ tools=$(dirname "$(readlink -f "$(command -v swiftc)")")
 folder=build/board/$machine
 mkdir -p "$folder"
 for program in spliced splice; do
-  # Relocations in their short form (glibc 2.36) are 55 KB less to map. SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links.
+  # SwiftPM renames every main. GNU ld refuses Swift's relocations, so lld of the Swift toolchain links; in the
+  # short form, which glibc knows since 2.36, they are 55 KB less to map.
   # shellcheck disable=SC2046,SC2086 # lists of words on purpose
   "$gcc-gcc" "$form" -B"$tools" -fuse-ld=lld -s -Wl,--defsym=main="${program}_main" -Wl,--gc-sections \
     -Wl,--icf=safe -Wl,-z,now -Wl,--pack-dyn-relocs=relr -o "$folder/.$program.new" $(objects "$built" "$program") $common \
