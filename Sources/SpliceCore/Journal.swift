@@ -122,10 +122,9 @@ package enum BookKind: Sendable {
   case md5
 
   var magic: [UInt8] {
-    switch self {
-    case .digests: [0x53, 0x50, 0x4C, 0x44]  // SPLD
-    case .md5: [0x53, 0x50, 0x4C, 0x4D]  // SPLM
-    }
+    // SPLD and SPLM. Not two literals: Embedded Swift 6.3 takes one for the other.
+    let last: UInt8 = self == .md5 ? 0x4D : 0x44
+    return [0x53, 0x50, 0x4C, last]
   }
 }
 

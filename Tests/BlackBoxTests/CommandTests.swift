@@ -31,6 +31,28 @@ import Testing
     }
   }
 
+  /// The digests of an upload are kept, over a restart too: `verify` has something to compare with.
+  @Test func digestsOfAnUploadAreKept() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let client = try trial.client()
+      // More than one block, and enough for a name in the digest book.
+      for blocks in [3, 70] {
+        let source = try trial.sample(blocks * blockSize + 17)
+        let path = daemon.url("\(blocks)")
+        #expect(try client.transfer("put", [source, path]).status == 0, trial.note())
+        #expect(try client.run(["verify", path]).outputText.contains("intact"), trial.note())
+      }
+      try daemon.restart()
+      for blocks in [3, 70] {
+        let path = daemon.url("\(blocks)")
+        #expect(try !client.run(["stat", path]).outputText.contains("not known"), trial.note())
+        let intact = try client.run(["verify", path])
+        #expect(intact.status == 0 && intact.outputText.contains("intact"), trial.note(intact))
+      }
+    }
+  }
+
   /// Each command on a path that is not there exits 1 with one line that names it.
   @Test(arguments: ["ls", "stat", "rm", "verify", "get"])
   func missingPathIsNamed(_ verb: String) throws {
