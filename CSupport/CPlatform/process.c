@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -215,6 +217,29 @@ void csplice_return_large_blocks(void)
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 64 << 10);
 #endif
+}
+
+static int forget_code(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[index];
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || (part->p_flags & PF_W))
+            continue;
+        uintptr_t start = object->dlpi_addr + part->p_vaddr;
+        uintptr_t end = (start + part->p_filesz) & ~(page - 1);
+        start = (start + page - 1) & ~(page - 1);
+        if (end > start)
+            (void)madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void csplice_forget_code(void)
+{
+    dl_iterate_phdr(forget_code, NULL);
 }
 
 void csplice_set_file_mode_mask(uint32_t mask)

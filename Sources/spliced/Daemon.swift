@@ -77,6 +77,7 @@ enum Daemon {
       }
       server.onStop = { manager.notify(.stopping) }
       manager.notify(.ready)
+      Process.forgetCode()
       try server.run()
       reportPartials(folder.store, log)
     } catch {

@@ -7,6 +7,7 @@ import glob
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -48,7 +49,8 @@ def run(*command, **more):
 def flags():
     """What the documentation tells to write."""
     environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(BUILD, "lib/pkgconfig"))
-    return run("pkg-config", "--cflags", "--libs", "--static", "splice", env=environment).split()
+    # As a shell does: pkg-config escapes the spaces of a folder.
+    return shlex.split(run("pkg-config", "--cflags", "--libs", "--static", "splice", env=environment))
 
 
 def under_valgrind(log, *command):

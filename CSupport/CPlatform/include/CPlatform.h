@@ -171,6 +171,8 @@ int64_t csplice_raise_descriptor_limit(void);
 int csplice_write_stream(int fd, const uint8_t *bytes, size_t count);
 int csplice_is_terminal(int fd);
 int csplice_terminal_columns(int fd);
+/* Unmaps the code of the program and its libraries; it comes back from the page cache as it is used. */
+void csplice_forget_code(void);
 /* Where the C library can be told to. */
 void csplice_return_large_blocks(void);
 void csplice_set_file_mode_mask(uint32_t mask);
