@@ -19,7 +19,7 @@ if ! swift build -c release --package-path Tests/Fuzz --scratch-path .build-fuzz
   tail -n 30 build/fuzz/build.log
   exit 1
 fi
-swiftc -sanitize=fuzzer,address -use-ld=lld .build-fuzz/release/libFuzz.a -lm -o build/fuzz/fuzz
+swiftc -sanitize=fuzzer,address -use-ld=lld .build-fuzz/release/libFuzz.a -lm -l:libmd.a -o build/fuzz/fuzz
 
 # Swift's own backtraces would be printed beside libFuzzer's, and have hung.
 export SWIFT_BACKTRACE=enable=no

@@ -72,7 +72,7 @@ package final class Server: Administration {
   ///   - loop: of another program, for the first worker.
   package init(
     _ configuration: ServerConfiguration, _ store: Store, control place: ControlPlace?, _ log: Log,
-    sockets: [Socket] = [], syncs: SyncMeter, observer: (any ServerObserver)? = nil, loop: Loop? = nil
+    sockets: [Socket] = [], syncs: SyncMeter = SyncMeter(), observer: (any ServerObserver)? = nil, loop: Loop? = nil
   ) throws(ServerError) {
     self.configuration = configuration
     shared = Shared(store, log, syncs, observer)

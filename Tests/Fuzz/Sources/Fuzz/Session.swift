@@ -245,7 +245,10 @@ private final class SessionTrial {
         let server = try? Server(configuration, store, control: nil, Log(threshold: .debug))
       else { broken("the daemon does not start") }
       process.held = server
-      do throws(ServerError) { try server.run() } catch { broken("the daemon does not run") }
+      do throws(ServerError) {
+        try server.obeySignals()
+        try server.run()
+      } catch { broken("the daemon does not run") }
     }
   }
 

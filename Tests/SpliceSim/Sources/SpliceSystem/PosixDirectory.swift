@@ -17,7 +17,9 @@ package final class PosixDirectory: Directory {
   deinit { process.close(descriptor) }
 
   /// The working directory of every process is the root of its machine's disk.
-  package static func open(_ path: [UInt8], confined: Bool) throws(Errno) -> PosixDirectory {
+  package static func open(
+    _ path: [UInt8], confined: Bool, meter: SyncMeter? = nil
+  ) throws(Errno) -> PosixDirectory {
     guard let process = World.current.process else { panic("a system call outside of a process") }
     try process.call("open directory", changes: false)
     let inode = try find(path, from: process.machine.disk.root)
