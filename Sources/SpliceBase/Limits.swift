@@ -22,9 +22,11 @@ package enum Limits {
   package static let probeMax = 64
   /// Requests that may be open on one connection at a time.
   package static let streamsPerConnectionMax = 64
-  /// One pooled receive buffer. Large enough that a block is four receives, small enough that
-  /// 16 MiB serve 64 of them.
-  package static let bufferSize = 256 << 10
+  /// Bytes of a file that one thread receives or reads, hashes, and writes or sends before it takes more into the
+  /// same buffer. A block is four of them.
+  package static let portionSize = 256 << 10
+  /// One pooled buffer: a portion and what stands before it on the wire, in whole pages. 16 MiB are 63 of them.
+  package static let bufferSize = portionSize + 4096
   /// Received bytes that one connection may have waiting for the disk before its socket is no
   /// longer read.
   package static let connectionBacklogMax = 2 << 20
@@ -38,6 +40,8 @@ package enum Limits {
   package static let progressMin = 4 << 10
   /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
   package static let transferCost = 16 << 10
+  /// Received bytes that are worth a job while more of their block is to come.
+  package static let batchMin = 512 << 10
   /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing
   /// beside it.
   package static let jobSize = 1 << 20
@@ -50,9 +54,6 @@ package enum Limits {
   package static let roundBudget = 4 << 20
   /// So much at once, or to come, is worth a job that reads the socket itself.
   package static let bulkMin = 128 << 10
-  /// Bytes that such a job receives, hashes and writes before it receives more into the same place: few
-  /// enough to stay in the cache of a small processor.
-  package static let drainSize = 128 << 10
   /// Bytes that one job takes from a socket before other jobs have their turn.
   package static let drainBudget = 4 << 20
   /// Bytes queued for a slow reader before the sender prepares no more.

@@ -312,7 +312,7 @@ package final class UploadTask: ClientTask, PoolJob {
       owner.send { commit.append(to: &$0, stream: stream) }
       return true
     }
-    let wanted = Int(min(UInt64(Self.buffersPerJob), (source.size - next) / UInt64(Limits.bufferSize) + 1))
+    let wanted = Int(min(UInt64(Self.buffersPerJob), (source.size - next) / UInt64(Limits.portionSize) + 1))
     while buffers.count < wanted, let buffer = owner.pool.take() { buffers.append(buffer) }
     if !buffers.isEmpty { submit(.read(offset: next)) }
     return false
@@ -405,7 +405,7 @@ package final class UploadTask: ClientTask, PoolJob {
       for buffer in buffers where offset < source.size {
         let blockEnd = geometry.blockEnd(offset, fileSize: source.size)
         let room = UnsafeMutableRawBufferPointer(
-          rebasing: buffer.bytes[..<min(buffer.bytes.count, Int(blockEnd - offset))])
+          rebasing: buffer.bytes[..<min(Limits.portionSize, Int(blockEnd - offset))])
         guard try source.file.readAll(into: room, at: offset) == room.count else { return .changed }
         hasher.update(UnsafeRawBufferPointer(room))
         var digest: Digest?

@@ -95,7 +95,7 @@ package final class Intake {
   /// Blocks, and so most frames, end at whole pages of the file. A write that ends there, too, costs least,
   /// and the next one begins there.
   private var roomWanted: Int {
-    let size = Limits.drainSize
+    let size = Limits.portionSize
     guard let remaining = decoder.dataRemaining else { return size + Self.headMax }
     if remaining <= size { return remaining + Self.headMax }
     return size - (size - remaining) & (Self.pageSize - 1)

@@ -157,7 +157,7 @@ private var ping: [UInt8] {
     let intake = try drain(transport)
     #expect(intake.pause == .more)
     #expect(intake.received >= Limits.drainBudget)
-    #expect(intake.received <= Limits.drainBudget + Limits.drainSize + 100)
+    #expect(intake.received <= Limits.drainBudget + Limits.portionSize + 100)
     pool.unpin(intake.endLoan())
     // The next loan goes on where this one ended.
     try lend(intake)

@@ -354,7 +354,7 @@ final class DownloadStream: ServerStream, PoolJob {
 
   private func end() {
     hasEnded = true
-    if isTransfer { connection.worker.group?.didEndTransfer(on: connection.worker.index) }
+    if isTransfer { connection.endTransfer() }
     isTransfer = false
     connection.didEnd(self)
     connection.link?.flush()

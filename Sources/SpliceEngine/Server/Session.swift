@@ -121,13 +121,31 @@ extension Session {
     }
   }
 
-  /// Returns false when there are as many transfers as are allowed. Each is ended with
-  /// `WorkerGroup.didEndTransfer`.
+  func logStored(_ path: WirePath, bytes: UInt64) {
+    log(.info) { line in
+      line.append("stored ")
+      line.append(quoting: path.bytes)
+      line.append(", ")
+      line.append(decimal: bytes)
+      line.append(" bytes")
+    }
+  }
+
+  /// Returns false when there are as many transfers as are allowed. Each is ended with `endTransfer`.
   func beginTransfer(_ kind: TransferKind) -> Bool {
     guard worker.group?.beginTransfer(on: worker.index, max: configuration.transferLimit) == true else {
       return false
     }
     worker.counters.count(begun: kind)
     return true
+  }
+
+  func endTransfer() { worker.group?.didEndTransfer(on: worker.index) }
+
+  /// The lease of `path`, or the place of one that waits for it, is given up: the next one may have it.
+  func releaseLease(_ path: WirePath, by address: StreamAddress) {
+    if let waiter = store.leases.release(path, by: address) {
+      worker.group?.post(.leaseIsFree(waiter), to: waiter)
+    }
   }
 }

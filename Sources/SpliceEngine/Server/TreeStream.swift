@@ -143,9 +143,7 @@ final class TreeStream: ServerStream, PoolJob {
   private func end() {
     guard !hasEnded else { return }
     hasEnded = true
-    if hasLease, let waiter = connection.store.leases.release(path, by: connection.address(of: id)) {
-      connection.worker.group?.post(.leaseIsFree(waiter), to: waiter)
-    }
+    if hasLease { connection.releaseLease(path, by: connection.address(of: id)) }
     connection.didEnd(self)
   }
 }

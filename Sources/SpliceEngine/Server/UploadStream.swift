@@ -91,13 +91,13 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   /// How far the stage was when the connection counted it last.
   private var counted = (received: UInt64(0), verified: UInt64(0), durable: UInt64(0))
   private var acknowledged: UInt64 = 0
+  private var acknowledgedAt: Instant
   private var durableAcknowledged: UInt64 = 0
-  private var checkpointDue: Instant
+  private var checkpointClock: CheckpointClock
 
-  /// Received bytes between two acknowledgements without a checkpoint, for the sender's display.
+  /// Received bytes and time between two acknowledgements without a checkpoint, for the sender's display.
   private static let acknowledgeBytes: UInt64 = 8 << 20
-  /// Received bytes that are worth a job while more of their block is to come.
-  private static let batchMin = 512 << 10
+  private static let acknowledgeMilliseconds: UInt64 = 500
   /// Bytes read by one job while it is found out what is there.
   private static let openBudget: UInt64 = 16 << 20
 
@@ -110,7 +110,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     report = TransferReport.make(connection, id, .uploading, path)
     freeSpaceMin = connection.configuration.freeSpaceMin
     receiver = TransferReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
-    checkpointDue = connection.worker.loop.now
+    acknowledgedAt = connection.worker.loop.now
+    checkpointClock = CheckpointClock(now: connection.worker.loop.now)
   }
 
   var upload: UploadStream? { self }
@@ -210,7 +211,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
     // Handing over to another thread costs the same for a little as for much.
     let endsBlock = isLast && frameDigest != nil
-    if endsBlock || pieces.count >= Self.batchMin || connection.worker.pool.isScarce { submitNext() }
+    if endsBlock || pieces.count >= Limits.batchMin || connection.worker.pool.isScarce { submitNext() }
   }
 
   func handleCommit(_ commit: Commit) {
@@ -225,7 +226,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     // What came waits for more, but not for long.
     if !pieces.isEmpty { submitNext() }
     if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable,
-      checkpointDue <= now, pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
+      checkpointClock.isOver(now), pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
     {
       submit(.checkpoint)
     }
@@ -280,7 +281,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   private func isCheckpointDue(after count: Int) -> Bool {
     let unsynced = (stage?.received ?? 0) + UInt64(count) - (stage?.durable ?? 0)
-    return unsynced >= connection.configuration.checkpointBytes || checkpointDue <= now
+    return checkpointClock.isDue(unsynced: unsynced, connection.configuration, now: now)
   }
 
   /// The socket has much, or will have. Whether its bytes come this way from now on.
@@ -450,7 +451,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       case .close: return didClose(nil)
       case .resume:
         isAgreed = true
-        scheduleCheckpoint()
+        checkpointClock.restart(connection.configuration, now: now)
         if let stage {
           counted = (stage.received, stage.verified, stage.durable)
           report?.begin(at: stage.received, of: offer.size)
@@ -490,16 +491,14 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     connection.link?.send { have.append(to: &$0, stream: id) }
   }
 
-  private func scheduleCheckpoint() {
-    checkpointDue = now.advanced(byMilliseconds: connection.configuration.checkpointMilliseconds)
-  }
-
   private func acknowledge() {
     guard let stage else { return }
     countProgress(stage)
     connection.store.leases.note(path, holder: address, received: stage.received, now: now)
-    if stage.durable == stage.received { scheduleCheckpoint() }
-    guard stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
+    if stage.durable == stage.received { checkpointClock.restart(connection.configuration, now: now) }
+    guard
+      stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
+        || now.milliseconds(since: acknowledgedAt) >= Self.acknowledgeMilliseconds
     else { return }
     sendAcknowledgement(flags: [])
   }
@@ -516,6 +515,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func sendAcknowledgement(flags: FrameFlags) {
     guard let stage, !isAbandoned else { return }
     acknowledged = stage.received
+    acknowledgedAt = now
     durableAcknowledged = stage.durable
     let ack = Ack(
       received: stage.received, verified: stage.verified, durable: min(stage.durable, stage.verified))
@@ -552,13 +552,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       connection.worker.counters.count(completed: .upload)
       if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
       if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
-      connection.log(.info) { line in
-        line.append("stored ")
-        line.append(quoting: path.bytes)
-        line.append(", ")
-        line.append(decimal: status.size)
-        line.append(" bytes")
-      }
+      connection.logStored(path, bytes: status.size)
       if !isAbandoned, let stage {
         let receipt = Committed(size: status.size, proof: stage.proof.digest, version: status.key.stamp)
         connection.link?.send { receipt.append(to: &$0, stream: id) }
@@ -596,11 +590,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   private func release() {
-    if isTransfer { connection.worker.group?.didEndTransfer(on: connection.worker.index) }
+    if isTransfer { connection.endTransfer() }
     isTransfer = false
     hasLease = false
-    if let waiter = connection.store.leases.release(path, by: address) {
-      connection.worker.group?.post(.leaseIsFree(waiter), to: waiter)
-    }
+    connection.releaseLease(path, by: address)
   }
 }

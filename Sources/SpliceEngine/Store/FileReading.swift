@@ -20,14 +20,28 @@ extension File {
   /// Feeds the bytes from `start` up to `end` to `hasher`. Returns how many there were; fewer only when
   /// the file ends before.
   package func hash(from start: UInt64, to end: UInt64, with hasher: BlockHasher) throws(Errno) -> UInt64 {
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.bufferSize, alignment: 64)
+    try forEachPiece(from: start, to: end) { hasher.update($0) }
+  }
+
+  /// Feeds `md5` with the bytes from its end on.
+  ///
+  /// - Throws: `.stale` when the file ends before.
+  func feed(_ md5: RunningMD5, to end: UInt64) throws(Errno) {
+    let start = md5.count
+    guard try forEachPiece(from: start, to: end, { md5.update($0) }) == end - start else { throw .stale }
+  }
+
+  private func forEachPiece(
+    from start: UInt64, to end: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
+  ) throws(Errno) -> UInt64 {
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.portionSize, alignment: 64)
     defer { chunk.deallocate() }
     var offset = start
     while offset < end {
       let wanted = Int(min(UInt64(chunk.count), end - offset))
       let count = try readAll(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: offset)
       if count == 0 { break }
-      hasher.update(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+      body(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
       offset += UInt64(count)
     }
     return offset - start

@@ -34,19 +34,3 @@ extension Stage {
     return md5.count == end
   }
 }
-
-extension File {
-  /// Feeds `md5` with the bytes from its end on.
-  ///
-  /// - Throws: `.stale` when the file ends before.
-  func feed(_ md5: RunningMD5, to end: UInt64) throws(Errno) {
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.bufferSize, alignment: 64)
-    defer { chunk.deallocate() }
-    while md5.count < end {
-      let wanted = Int(min(UInt64(chunk.count), end - md5.count))
-      let count = try readAll(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: md5.count)
-      md5.update(UnsafeRawBufferPointer(rebasing: chunk[..<count]))
-      if count < wanted { throw .stale }
-    }
-  }
-}

@@ -81,7 +81,7 @@ final class QtDownload: QtTransfer, PoolJob {
 
   func begin() {
     guard session.beginTransfer(.download) else {
-      session.note(.busy, path, [UInt8]("the server has as many transfers as it is allowed"))
+      session.note(.busy, path, ErrorMessage.tooManyTransfers(path).text)
       return fail(.connectFailed)
     }
     isTransfer = true
@@ -225,7 +225,7 @@ final class QtDownload: QtTransfer, PoolJob {
   }
 
   private func end() {
-    if isTransfer { session.worker.group?.didEndTransfer(on: session.worker.index) }
+    if isTransfer { session.endTransfer() }
     isTransfer = false
     source = nil
     session.transferDidEnd(self)

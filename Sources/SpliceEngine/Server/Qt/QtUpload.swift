@@ -77,9 +77,8 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
 
   private var received: UInt64 = 0
   private var durable: UInt64 = 0
-  private var checkpointDue: Instant
+  private var checkpointClock: CheckpointClock
 
-  private static let batchMin = 512 << 10
   /// Of a file that was not there before.
   private static let usualMode: UInt32 = 0o644
 
@@ -89,7 +88,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     self.session = session
     request = PoolRequest(session.worker.loop)
     freeSpaceMin = session.configuration.freeSpaceMin
-    checkpointDue = session.worker.loop.now
+    checkpointClock = CheckpointClock(now: session.worker.loop.now)
     waitsSince = session.worker.loop.now
   }
 
@@ -143,7 +142,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     {
     case .granted:
       guard session.beginTransfer(.upload) else {
-        session.note(.busy, path, [UInt8]("the server has as many transfers as it is allowed"))
+        session.note(.busy, path, ErrorMessage.tooManyTransfers(path).text)
         return fail(.connectFailed)
       }
       isTransfer = true
@@ -228,7 +227,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
       pieces.append(Slice(buffer: slice.buffer, range: part), endsBlock: arrived == end)
     }
     if arrived == size { phase = .committing }
-    if arrived == size || pieces.count >= Self.batchMin || session.worker.pool.isScarce { submitNext() }
+    if arrived == size || pieces.count >= Limits.batchMin || session.worker.pool.isScarce { submitNext() }
   }
 
   func refusal(_ status: QtStatus) -> QtReply? {
@@ -245,7 +244,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     guard case .receiving = phase else { return }
     // What came waits for more, but not for long.
     if !pieces.isEmpty { return submitNext() }
-    if !request.isInFlight, received > durable, checkpointDue <= now { submit(.checkpoint) }
+    if !request.isInFlight, received > durable, checkpointClock.isOver(now) { submit(.checkpoint) }
   }
 
   /// What was received is stored and checkpointed before the files are closed.
@@ -280,7 +279,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     if !pieces.isEmpty, stage != nil {
       pieces.fill(&batch)
       let unsynced = received + UInt64(batch.count) - min(durable, received)
-      let isDue = unsynced >= session.configuration.checkpointBytes || checkpointDue <= now
+      let isDue = checkpointClock.isDue(unsynced: unsynced, session.configuration, now: now)
       return submit(.write(checkpoint: isDue))
     }
     switch phase {
@@ -432,15 +431,11 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     sourceMD5 = nil
     received = stage.received
     durable = stage.durable
-    scheduleCheckpoint()
+    checkpointClock.restart(session.configuration, now: now)
     session.worker.counters.count(resumedAt: start, held: offered)
     session.reply(.status(.uploadPosition, .ok))
     phase = arrived == size ? .committing : .receiving
     session.didAnswer()
-  }
-
-  private func scheduleCheckpoint() {
-    checkpointDue = now.advanced(byMilliseconds: session.configuration.checkpointMilliseconds)
   }
 
   private func countProgress() {
@@ -455,7 +450,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
     received = stage.received
     if stage.durable > durable { session.count(durable: stage.durable - durable) }
     durable = stage.durable
-    if durable == received { scheduleCheckpoint() }
+    if durable == received { checkpointClock.restart(session.configuration, now: now) }
   }
 
   /// On a thread of the pool, for the queue. This protocol has no digest of the whole file; what is here is what came.
@@ -472,13 +467,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
       session.worker.counters.count(completed: .upload)
       if status.size > durable { session.count(durable: status.size - durable) }
       durable = status.size
-      session.log(.info) { line in
-        line.append("stored ")
-        line.append(quoting: path.bytes)
-        line.append(", ")
-        line.append(decimal: status.size)
-        line.append(" bytes")
-      }
+      session.logStored(path, bytes: status.size)
       session.reply(.status(.uploadTail, .ok))
     case .failure(let error): fail(error)
     }
@@ -490,12 +479,10 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
   private func end() {
     guard !hasEnded else { return }
     hasEnded = true
-    if isTransfer { session.worker.group?.didEndTransfer(on: session.worker.index) }
+    if isTransfer { session.endTransfer() }
     isTransfer = false
     // One that waited for the lease gives up its place.
-    if let waiter = session.store.leases.release(path, by: address) {
-      session.worker.group?.post(.leaseIsFree(waiter), to: waiter)
-    }
+    session.releaseLease(path, by: address)
     session.transferDidEnd(self)
   }
 }
