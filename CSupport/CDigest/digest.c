@@ -9,7 +9,9 @@ __attribute__((constructor)) static void choose(void)
 {
 #ifdef __x86_64__
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2"))
+    if (__builtin_cpu_supports("avx512f"))
+        chosen = &digests_avx512;
+    else if (__builtin_cpu_supports("avx2"))
         chosen = &digests_avx2;
 #endif
 }

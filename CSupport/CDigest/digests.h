@@ -13,6 +13,7 @@ struct digests {
 extern const struct digests digests_plain;
 #ifdef __x86_64__
 extern const struct digests digests_avx2;
+extern const struct digests digests_avx512;
 #endif
 
 #endif
