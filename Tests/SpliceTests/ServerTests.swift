@@ -43,7 +43,8 @@ import Testing
     let place = try Workplace()
     defer { place.remove() }
     try place.write(bytes(24 << 20, seed: 2), "sent")
-    let server = try place.makeServer(rate: 4 << 20, workers: 2)
+    // Takes minutes, so it is still under way whenever the test gets its next turn.
+    let server = try place.makeServer(rate: 64 << 10, workers: 2)
     let events = server.events()
     await #expect { try await server.clients() } throws: { ($0 as? SpliceError)?.code == .wrongState }
     try await place.serving(server) { client in
@@ -63,6 +64,8 @@ import Testing
 
       try await server.disconnect(step.client)
       await #expect { try await transfer.value } throws: { ($0 as? SpliceError)?.code == .kicked }
+      // The client hears it before its files are closed here.
+      _ = await collect(events) { if case .disconnected(step.client, _) = $0 { true } else { false } }
       await #expect {
         try await server.disconnect(step.client)
       } throws: { ($0 as? SpliceError)?.code == .notFound }
