@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 seconds=$1
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(session hostile-server journals frames paths addresses)
+[ ${#targets[@]} -gt 0 ] || targets=(session hostile-server journals qt-session frames paths addresses qt-requests metrics-requests)
 jobs=${FUZZ_JOBS:-$(nproc)}
 
 # The library and everything below it, with the eyes of libFuzzer in it; its main comes at the last step.

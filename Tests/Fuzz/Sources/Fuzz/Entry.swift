@@ -10,7 +10,9 @@ struct Target: Sendable {
   /// Ends the process when a promise is broken.
   let run: @Sendable ([UInt8]) -> Void
 
-  static let all = [frames, session, hostileServer, journals, paths, addresses, canary]
+  static let all = [
+    frames, session, hostileServer, journals, paths, addresses, qtRequests, qtSession, metricsRequests, canary,
+  ]
 }
 
 nonisolated(unsafe) private var target = Target.canary

@@ -1,6 +1,8 @@
 // A simulated server machine and what both session targets need of it.
 
 internal import SpliceBase
+internal import SpliceCore
+internal import SpliceEngine
 internal import SpliceSystem
 internal import SpliceUV
 internal import SpliceWire
@@ -35,6 +37,35 @@ final class Room {
     machine.disk.place(bytes, at: path, modified: modified ?? machine.stampNow, stamp: machine.stampNow)
   }
 
+  static let address = SocketAddress(bytes: [10, 0, 0, 1], port: 7420)!
+  static let qtAddress = SocketAddress(bytes: [10, 0, 0, 1], port: 7421)!
+
+  /// A daemon that serves srv to everybody, with little memory and little patience.
+  func startDaemon(_ onCrash: @escaping (Crash) -> Void) -> SimProcess {
+    server.boot()
+    var configuration = ServerConfiguration()
+    configuration.listen = [Self.address]
+    configuration.listenForQt = [Self.qtAddress]
+    configuration.memory = 1 << 20
+    configuration.checkpointBytes = 300 << 10
+    configuration.checkpointMilliseconds = 300
+    configuration.idleMilliseconds = 10_000
+    return world.start(server, "spliced") { [self] in
+      guard let process = world.process else { return }
+      process.onCrash = onCrash
+      let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
+      guard let root = try? PosixDirectory.open([UInt8]("/srv"), confined: true),
+        let store = try? Store.open(root, isReadOnly: false, boot: boot),
+        let server = try? Server(configuration, store, control: nil, Log(threshold: .debug))
+      else { broken("the daemon does not start") }
+      process.held = server
+      do throws(ServerError) {
+        try server.obeySignals()
+        try server.run()
+      } catch { broken("the daemon does not run") }
+    }
+  }
+
   /// Lets things happen until nothing is left to happen now, or the time has passed.
   func run(milliseconds: UInt64) {
     let end = world.now + milliseconds * 1_000_000
@@ -51,6 +82,18 @@ final class Room {
         names == ["dst", "secret", "srv"] || names == ["cache", "dst", "secret", "srv"], "outside: \(names)")
       check(
         machine.disk.find("secret")?.cached.isEqual(to: Self.outside) == true, "a file outside was changed")
+    }
+  }
+
+  /// The files that readers of the server see.
+  var visible: [(name: String, inode: Inode)] { files(server.disk.find("srv"), "") }
+
+  private func files(_ folder: Inode?, _ prefix: String) -> [(name: String, inode: Inode)] {
+    guard let folder else { return [] }
+    return folder.entries.flatMap { name, inode -> [(name: String, inode: Inode)] in
+      let text = String(decoding: name, as: UTF8.self)
+      if prefix.isEmpty, text == ".splice" { return [] }
+      return inode.kind == .directory ? files(inode, prefix + text + "/") : [(prefix + text, inode)]
     }
   }
 
@@ -86,5 +129,14 @@ final class Alarm: EventSource {
   func fire(_ world: World) {
     time = nil
     body()
+  }
+}
+
+extension Content {
+  var bytes: [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: size)
+    let count = bytes.withUnsafeMutableBytes { read(into: $0, at: 0) }
+    check(count == size, "a file of \(size) bytes has \(count)")
+    return bytes
   }
 }

@@ -3,7 +3,6 @@
 
 internal import SpliceBase
 internal import SpliceCore
-internal import SpliceEngine
 internal import SpliceSystem
 internal import SpliceUV
 internal import SpliceWire
@@ -51,7 +50,7 @@ private final class Peer {
     let process = room.world.start(room.client, "peer") {}
     var connected: Socket?
     room.world.act(as: process) {
-      connected = try? Socket.connect(to: SocketAddress(bytes: [10, 0, 0, 1], port: 7420)!)
+      connected = try? Socket.connect(to: Room.address)
     }
     guard let connected else { return nil }
     socket = connected
@@ -225,30 +224,10 @@ private final class SessionTrial {
 
   private func startDaemon() {
     guard daemon == nil else { return }
-    room.server.boot()
-    var configuration = ServerConfiguration()
-    configuration.listen = [SocketAddress(bytes: [10, 0, 0, 1], port: 7420)!]
-    configuration.memory = 1 << 20
-    configuration.checkpointBytes = 300 << 10
-    configuration.checkpointMilliseconds = 300
-    configuration.idleMilliseconds = 10_000
-    daemon = room.world.start(room.server, "spliced") { [self] in
-      guard let process = room.world.process else { return }
-      process.onCrash = { [weak self] crash in
-        guard let self else { return }
-        self.daemon = nil
-        self.restart?.time = self.room.world.now + (crash == .kill ? 1_000_000 : 3_000_000_000)
-      }
-      let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
-      guard let root = try? PosixDirectory.open([UInt8]("/srv"), confined: true),
-        let store = try? Store.open(root, isReadOnly: false, boot: boot),
-        let server = try? Server(configuration, store, control: nil, Log(threshold: .debug))
-      else { broken("the daemon does not start") }
-      process.held = server
-      do throws(ServerError) {
-        try server.obeySignals()
-        try server.run()
-      } catch { broken("the daemon does not run") }
+    daemon = room.startDaemon { [weak self] crash in
+      guard let self else { return }
+      self.daemon = nil
+      self.restart?.time = self.room.world.now + (crash == .kill ? 1_000_000 : 3_000_000_000)
     }
   }
 
@@ -424,20 +403,11 @@ private final class SessionTrial {
   private func checkVisible() {
     check(room.world.failure == nil, room.world.failure ?? "")
     room.checkOutside()
-    for (name, inode) in files(room.server.disk.find("srv"), "") {
+    for (name, inode) in room.visible {
       guard let file = FuzzFile.find({ inode.cached.isEqual(to: $0.bytes) }) else {
         broken("readers see \(inode.cached.size) bytes under '\(name)' that are no file of anybody")
       }
       check(inode.stable.isEqual(to: file.bytes), "'\(name)' is visible and not on the disk")
-    }
-  }
-
-  private func files(_ folder: Inode?, _ prefix: String) -> [(String, Inode)] {
-    guard let folder else { return [] }
-    return folder.entries.flatMap { name, inode -> [(String, Inode)] in
-      let text = String(decoding: name, as: UTF8.self)
-      if prefix.isEmpty, text == ".splice" { return [] }
-      return inode.kind == .directory ? files(inode, prefix + text + "/") : [(prefix + text, inode)]
     }
   }
 
