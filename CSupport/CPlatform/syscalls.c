@@ -297,6 +297,18 @@ int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uin
     return 0;
 }
 
+int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t offset)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+        return 1;
+    struct csplice_piece piece = {base, count};
+    int result = csplice_write_all_at(fd, &piece, 1, offset);
+    if (fcntl(fd, F_SETFL, flags) < 0)
+        return -errno;
+    return result == -EINVAL ? 1 : result;
+}
+
 int csplice_sync(int fd)
 {
     int result;

@@ -2,7 +2,7 @@
 
 internal import SpliceBase
 
-/// One receive buffer. A link fills it; jobs read slices of it; it goes back when nobody needs it.
+/// One receive buffer, at a page of its own. A link fills it; jobs read slices of it; it goes back when nobody needs it.
 package final class Buffer {
   package let bytes: UnsafeMutableRawBufferPointer
   /// How many parties still read or fill it.
@@ -12,7 +12,16 @@ package final class Buffer {
   /// The link that would go on filling it; told when it is gone.
   unowned(unsafe) var filler: Link?
 
-  fileprivate init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
+  /// The buffers in whose places it is; empty for an ordinary one.
+  fileprivate let parts: [Buffer]
+
+  fileprivate init(_ bytes: UnsafeMutableRawBufferPointer, inPlaceOf parts: [Buffer] = []) {
+    self.bytes = bytes
+    self.parts = parts
+  }
+
+  /// There is room for a whole block and what stands before the next one.
+  var isWide: Bool { !parts.isEmpty }
 }
 
 /// A range of a pinned buffer. Whoever gets one gives it back with `BufferPool.unpin`.
@@ -37,15 +46,21 @@ package struct Slice {
 ///
 /// An empty pool is an ordinary event: links stop reading and are woken in turn.
 ///
-/// - Invariant: a buffer is in `free` exactly when its `pins` are 0.
+/// - Invariant: an ordinary buffer is in `free` exactly when its `pins` are 0 and no wide one is used in its place.
 package final class BufferPool {
   private let block: UnsafeMutableRawBufferPointer
   /// Used as a stack, so that a quiet daemon touches few pages.
   private var free: [Buffer] = []
+  private let wide: [Buffer]
   package let count: Int
   /// How often a link had to wait.
   package private(set) var waits: UInt64 = 0
   private var waiting: [Link] = []
+
+  /// Ordinary buffers in the place of a wide one.
+  private static let partCount = Limits.dataPayloadMax / Limits.bufferSize + 1
+  /// Ordinary buffers in the pool for each wide one.
+  private static let countForWide = 3 * partCount
 
   /// - Parameter bytes: of memory in all; at least two buffers are made.
   package init(bytes: Int) {
@@ -55,6 +70,16 @@ package final class BufferPool {
     for index in (0..<count).reversed() {
       let range = index * Limits.bufferSize..<(index + 1) * Limits.bufferSize
       free.append(Buffer(UnsafeMutableRawBufferPointer(rebasing: block[range])))
+    }
+    // At the bottom of the stack.
+    let count = count
+    let block = block
+    let free = free
+    wide = (0..<count / Self.countForWide).map { index in
+      let parts = Array(free[index * Self.partCount..<(index + 1) * Self.partCount])
+      let end = (count - index * Self.partCount) * Limits.bufferSize
+      return Buffer(
+        UnsafeMutableRawBufferPointer(rebasing: block[end - parts.count * Limits.bufferSize..<end]), inPlaceOf: parts)
     }
   }
 
@@ -71,6 +96,17 @@ package final class BufferPool {
     return buffer
   }
 
+  /// A buffer with one pin for somebody who has much to receive: a wide one while the others have enough.
+  package func takeForBulk() -> Buffer? {
+    guard free.count - Self.partCount >= count / 2,
+      let buffer = wide.first(where: { $0.pins == 0 && $0.parts.allSatisfy { $0.pins == 0 } })
+    else { return take() }
+    free.removeAll { one in buffer.parts.contains { $0 === one } }
+    buffer.pins = 1
+    buffer.filled = 0
+    return buffer
+  }
+
   func pin(_ buffer: Buffer) {
     require(buffer.pins > 0, "only a buffer in use is shared")
     buffer.pins += 1
@@ -82,7 +118,7 @@ package final class BufferPool {
     guard buffer.pins == 0 else { return }
     buffer.filler?.didLoseBuffer()
     buffer.filler = nil
-    free.append(buffer)
+    if buffer.isWide { free.insert(contentsOf: buffer.parts, at: 0) } else { free.append(buffer) }
     // One that has lost its wish in the meantime must not use up the call.
     while !waiting.isEmpty, !waiting.removeFirst().poolHasBuffer() {}
   }

@@ -75,34 +75,53 @@ package final class Intake {
   /// should have their turn. On a thread of the pool; never blocks on the socket.
   package func drain(into taker: any IntakeTaker) {
     guard let buffer else { panic("a receive side is lent before it is drained") }
-    repeat {
-      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<roomWanted])
+    var pause = Pause.more
+    receiving: repeat {
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[buffer.filled..<roomWanted(in: buffer)])
       do throws(Errno) {
         switch try transport.receive(into: room) {
         case .bytes(let count):
           received += count
-          buffer.filled = count
-          position = 0
-        case .end: return pause = .ended
-        case .wouldBlock: return pause = .empty
+          buffer.filled += count
+        case .end:
+          pause = .ended
+          break receiving
+        case .wouldBlock:
+          pause = .empty
+          break receiving
         }
-      } catch { return pause = .failed(error) }
-      guard handOn(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<buffer.filled]), taker) else { return }
+      } catch {
+        pause = .failed(error)
+        break receiving
+      }
+      if isBlockAhead(of: buffer), buffer.filled < Limits.dataPayloadMax { continue }
+      guard handOn(all: buffer, taker) else { return }
     } while received < Limits.drainBudget && !isStopped.load(ordering: .relaxed)
-    pause = .more
+    // Part of a block, if anything.
+    if handOn(all: buffer, taker) { self.pause = pause }
+  }
+
+  /// A block in a wide buffer is handed on as one: written so, it needs not be copied for the page cache.
+  private func isBlockAhead(of buffer: Buffer) -> Bool {
+    buffer.isWide && decoder.dataRemaining == Limits.dataPayloadMax
   }
 
   /// Blocks, and so most frames, end at whole pages of the file. A write that ends there, too, costs least,
   /// and the next one begins there.
-  private var roomWanted: Int {
-    let size = Limits.portionSize
-    guard let remaining = decoder.dataRemaining else { return size + Self.headMax }
+  private func roomWanted(in buffer: Buffer) -> Int {
+    let size = isBlockAhead(of: buffer) ? Limits.dataPayloadMax : Limits.portionSize
+    guard let remaining = decoder.dataRemaining else {
+      // The next block is to begin at a page of a wide buffer.
+      return buffer.isWide ? decoder.needed : size + Self.headMax
+    }
     if remaining <= size { return remaining + Self.headMax }
     return size - (size - remaining) & (Self.pageSize - 1)
   }
 
   /// Returns false, with the reason in `pause`, when not everything was handed on.
-  private func handOn(_ input: UnsafeRawBufferPointer, _ taker: any IntakeTaker) -> Bool {
+  private func handOn(all buffer: Buffer, _ taker: any IntakeTaker) -> Bool {
+    let input = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<buffer.filled])
+    position = 0
     while true {
       let event: FrameEvent
       do throws(WireError) { event = try decoder.next(input, &position) } catch {
@@ -110,7 +129,10 @@ package final class Intake {
         return false
       }
       switch event {
-      case .needMore: return true
+      case .needMore:
+        position = 0
+        buffer.filled = 0
+        return true
       case .dataBegins(let prefix) where taker.takeData(prefix): continue
       case .dataPiece(let range, let isLast):
         if !taker.take(UnsafeRawBufferPointer(rebasing: input[range]), isLast: isLast) {

@@ -340,7 +340,7 @@ package final class Link {
     guard isOpen, mayRead, !isLent, !isWaitingForPool else { return nil }
     // A job cannot ask for more while it takes; where a rate holds, the processor is not what is short.
     if let allowed = throttle?.allowance(), allowed < .max { return nil }
-    guard let buffer = pool.take() else {
+    guard let buffer = pool.takeForBulk() else {
       isWaitingForPool = true
       pool.wait(self)
       return nil

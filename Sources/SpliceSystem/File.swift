@@ -29,6 +29,12 @@ package protocol File: AnyObject {
   /// Writes all of `bytes` from byte `offset`. No allocation.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno)
 
+  /// As above. Where the file system can, and `bytes` and `offset` are at whole pages, the disk takes them from where
+  /// they are, and the kernel's cache has no copy. Nobody else may use this file meanwhile.
+  ///
+  /// See `O_DIRECT` in open(2).
+  func writeUncached(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno)
+
   /// Returns once the contents, and the size that finds them again, are on stable storage.
   ///
   /// After a throw the kernel may have dropped the unwritten pages: calling again proves nothing.

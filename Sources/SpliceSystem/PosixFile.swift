@@ -7,6 +7,7 @@ package import SpliceBase
 package final class PosixFile: File {
   package let descriptor: Int32
   private let meter: SyncMeter?
+  private var canWriteUncached = true
 
   /// Takes over `descriptor`, which must be open and belong to nobody else.
   ///
@@ -50,6 +51,17 @@ package final class PosixFile: File {
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
     var piece = csplice_piece(base: bytes.baseAddress, count: bytes.count)
     try check(csplice_write_all_at(descriptor, &piece, 1, offset))
+  }
+
+  package func writeUncached(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    let pageSize: UInt64 = 4096
+    if canWriteUncached, (UInt64(UInt(bitPattern: bytes.baseAddress)) | UInt64(bytes.count) | offset) % pageSize == 0 {
+      let result = csplice_write_uncached_at(descriptor, bytes.baseAddress, bytes.count, offset)
+      try check(result)
+      if result == 0 { return }
+      canWriteUncached = false
+    }
+    try write(bytes, at: offset)
   }
 
   package func syncData() throws(Errno) {

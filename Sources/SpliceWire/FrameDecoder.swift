@@ -78,6 +78,17 @@ package struct FrameDecoder {
     return nil
   }
 
+  /// Bytes that complete what is begun: a field of a head, a body, the bytes of a DATA frame.
+  package var needed: Int {
+    switch state {
+    case .magic: Self.magic.count - partial.count
+    case .header: FrameHeader.byteCount - partial.count
+    case .body(let header): Int(header.length) - partial.count
+    case .dataFields(_, let count): count - partial.count
+    case .data(let remaining): remaining
+    }
+  }
+
   /// Takes the next event out of `input`, from `position` on, and moves `position` behind it.
   package mutating func next(
     _ input: UnsafeRawBufferPointer, _ position: inout Int

@@ -52,12 +52,14 @@ private final class Taker: IntakeTaker {
   var ends = 0
   /// No more is wanted once so many bytes are there.
   var limit = Int.max
+  var isAtPages = true
 
   func takeData(_ prefix: DataPrefix) -> Bool { prefix.stream == 7 }
 
   func take(_ piece: UnsafeRawBufferPointer, isLast: Bool) -> Bool {
     bytes.append(contentsOf: piece)
     pieceCounts.append(piece.count)
+    if UInt(bitPattern: piece.baseAddress) % 4096 != 0 { isAtPages = false }
     if isLast { ends += 1 }
     return bytes.count < limit
   }
@@ -97,7 +99,7 @@ private var ping: [UInt8] {
     return intake
   }
 
-  private func lend(_ intake: Intake) throws { intake.beginLoan(try #require(pool.take())) }
+  private func lend(_ intake: Intake) throws { intake.beginLoan(try #require(pool.takeForBulk())) }
 
   @Test func bytesOfManyFramesReachTheTakerHoweverTheyArrive() throws {
     let content = pattern(150_000)
@@ -212,6 +214,85 @@ private var ping: [UInt8] {
       if offset % 4096 != 0 { misplaced += 1 }
     }
     #expect(misplaced == 0)
+  }
+}
+
+/// With a buffer that a whole block fits in.
+@Suite struct WideIntakeTests {
+  private let pool = BufferPool(bytes: 16 << 20)
+  private let taker = Taker()
+  private let block = pattern(Limits.dataPayloadMax)
+
+  /// In the middle of a connection, behind the head of a frame.
+  private func drain(_ steps: [ScriptedTransport.Step]) throws -> Intake {
+    let intake = Intake(ScriptedTransport(steps))
+    var position = 0
+    let head = FrameDecoder.magic + frame(block, blockDigest: .zero).dropLast(block.count)
+    let event = try head.withUnsafeBytes { try intake.decoder.next($0, &position) }
+    guard case .dataBegins = event else { throw TestFailure() }
+    intake.beginLoan(try #require(pool.takeForBulk()))
+    intake.drain(into: taker)
+    return intake
+  }
+
+  private struct TestFailure: Error {}
+
+  @Test func aBlockIsHandedOnAsOneHoweverItArrives() throws {
+    let stream = block + frame(block, blockDigest: .zero) + frame(block, blockDigest: .zero)
+    for size in [70_000, 1 << 20, 3 << 20] {
+      taker.pieceCounts = []
+      taker.bytes = []
+      let steps = stride(from: 0, to: stream.count, by: size).map {
+        ScriptedTransport.Step.bytes(Array(stream[$0..<min($0 + size, stream.count)]))
+      }
+      let intake = try drain(steps)
+      #expect(taker.pieceCounts == [block.count, block.count, block.count])
+      #expect(taker.bytes == block + block + block)
+      #expect(intake.pause == .empty)
+      #expect(intake.received == stream.count)
+      pool.unpin(intake.endLoan())
+    }
+    #expect(taker.isAtPages)
+  }
+
+  @Test func partOfABlockIsNotHeldBack() throws {
+    for (step, pause) in [
+      ([], Intake.Pause.empty), ([ScriptedTransport.Step.end], .ended),
+      ([.failure(.connectionReset)], .failed(.connectionReset)),
+    ] {
+      taker.bytes = []
+      taker.ends = 0
+      let intake = try drain([.bytes(Array(block[..<400_000])), .bytes(Array(block[400_000..<500_000]))] + step)
+      #expect(taker.bytes == Array(block[..<500_000]))
+      #expect(taker.ends == 0)
+      #expect(intake.pause == pause)
+      let buffer = intake.endLoan()
+      #expect(intake.position == buffer.filled)
+      pool.unpin(buffer)
+    }
+  }
+
+  @Test func theRestOfABlockComesInPortions() throws {
+    let intake = try drain([.bytes(Array(block[..<400_000]))])
+    pool.unpin(intake.endLoan())
+    let rest = ScriptedTransport([.bytes(Array(block[400_000...]) + frame(block, blockDigest: .zero))])
+    taker.pieceCounts = []
+    let next = Intake(rest)
+    next.decoder = intake.decoder
+    next.beginLoan(try #require(pool.takeForBulk()))
+    next.drain(into: taker)
+    #expect(taker.pieceCounts.dropLast().allSatisfy { $0 <= Limits.portionSize })
+    #expect(taker.pieceCounts.last == block.count)
+    #expect(taker.bytes == block + block)
+    pool.unpin(next.endLoan())
+  }
+
+  @Test func whatIsNotForTheTakerIsLeft() throws {
+    let sent = block + ping + frame(pattern(50))
+    let intake = try drain([.bytes(sent)])
+    #expect(taker.bytes == block)
+    #expect(intake.pause == .event(.message(FrameHeader(.ping, length: 0, stream: 0), body: [])))
+    pool.unpin(intake.endLoan())
   }
 }
 

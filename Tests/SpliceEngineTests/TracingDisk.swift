@@ -116,6 +116,10 @@ final class TracingFile: File {
     try trace.note("write \(name)")
     try real.write(bytes, at: offset)
   }
+  func writeUncached(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    try trace.note("write \(name)")
+    try real.writeUncached(bytes, at: offset)
+  }
 
   func syncData() throws(Errno) {
     try trace.note("sync \(name)")

@@ -30,6 +30,35 @@ import Testing
     #expect(!file.isCached(from: 0, count: 1 << 20))
   }
 
+  /// `count` bytes at a whole page.
+  private func withPages(_ count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    let pages = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
+    defer { pages.deallocate() }
+    for index in pages.indices { pages[index] = UInt8(truncatingIfNeeded: index &* 31 &+ index >> 12) }
+    try body(UnsafeRawBufferPointer(pages))
+  }
+
+  @Test func writesPastTheCacheAreReadLikeOthers() throws {
+    let file = try makeFile()
+    try withPages(1 << 20) { pages in
+      try file.writeUncached(pages, at: 0)
+      try file.write([1, 2, 3], at: 1 << 20)
+      // Neither the place nor the count is that of whole pages.
+      try file.writeUncached(UnsafeRawBufferPointer(rebasing: pages[1..<100_000]), at: (1 << 20) + 3)
+      try file.writeUncached(pages, at: 4 << 20)
+      #expect(try file.status().size == 5 << 20)
+      #expect(try file.read(count: 100, at: 7) == Array(pages[7..<107]))
+      #expect(try file.read(count: 5, at: (1 << 20) - 1) == [pages[pages.count - 1], 1, 2, 3, pages[1]])
+      #expect(try file.read(count: 1 << 20, at: 4 << 20) == Array(pages))
+    }
+  }
+
+  @Test func whereNothingCanBeWrittenPastTheCacheItIsWrittenAsUsual() throws {
+    let null = try PosixDirectory.open(bytes("/dev"), confined: false).openFile(
+      bytes("null"), .readWrite, permissions: 0)
+    try withPages(8192) { pages in for _ in 0..<2 { try null.writeUncached(pages, at: 0) } }
+  }
+
   @Test func noPiecesAndEmptyPiecesWriteNothing() throws {
     let file = try makeFile()
     try withPieces([]) { try file.write($0, at: 9) }

@@ -47,6 +47,27 @@ import Testing
     #expect(slow.messages == samples.map(\.parsed))
   }
 
+  /// A reader that asks for these only never reads into the next frame, and never for nothing.
+  @Test("What the decoder says that it needs ends each frame where it ends")
+  func neededBytesEndWithTheFrame() throws {
+    for sample in Samples.all {
+      let bytes = Vectors.magic + sample.encoded
+      var decoder = FrameDecoder()
+      var taken = 0
+      try bytes.withUnsafeBytes { raw in
+        while taken < raw.count {
+          let end = taken + decoder.needed
+          guard taken < end, end <= raw.count else {
+            Issue.record("\(decoder.needed) bytes needed behind \(taken) of \(raw.count)")
+            return
+          }
+          while try decoder.next(UnsafeRawBufferPointer(rebasing: raw[..<end]), &taken) != .needMore {}
+        }
+      }
+      #expect(taken == bytes.count && decoder.isBetweenMessages)
+    }
+  }
+
   /// The place where a read ends is chance.
   @Test("Every split of all vectors in two gives the same messages")
   func splitsInTwo() throws {

@@ -76,6 +76,8 @@ struct csplice_piece {
 int64_t csplice_read_at(int fd, void *into, size_t count, uint64_t offset);
 /* Writes every byte; changes `pieces` on the way. At most 1024 of them. */
 int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uint64_t offset);
+/* Past the page cache. Returns 1 where the file system cannot, or not so; then any of it may have been written. */
+int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t offset);
 int csplice_sync(int fd);
 int csplice_sync_data(int fd);
 

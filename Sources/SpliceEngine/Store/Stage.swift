@@ -445,7 +445,11 @@ package final class Stage {
         return .damaged(blockStart: received)
       }
       isWriteTorn = true
-      try data.write(pieces, at: received)
+      if pieces.count == 1, count >= UInt64(Limits.dataPayloadMax) {
+        try data.writeUncached(pieces[0], at: received)
+      } else {
+        try data.write(pieces, at: received)
+      }
       isWriteTorn = false
       knownStamp = try stamp(data)
       received = end

@@ -55,6 +55,10 @@ package final class PosixFile: File {
     }
   }
 
+  package func writeUncached(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    try write(bytes, at: offset)
+  }
+
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
     let world = World.current
     // The kernel may have taken a part of it when the process dies.
