@@ -118,7 +118,11 @@ package final class BufferPool {
     guard buffer.pins == 0 else { return }
     buffer.filler?.didLoseBuffer()
     buffer.filler = nil
-    if buffer.isWide { free.insert(contentsOf: buffer.parts, at: 0) } else { free.append(buffer) }
+    if buffer.isWide {
+      for part in buffer.parts { free.insert(part, at: 0) }
+    } else {
+      free.append(buffer)
+    }
     // One that has lost its wish in the meantime must not use up the call.
     while !waiting.isEmpty, !waiting.removeFirst().poolHasBuffer() {}
   }

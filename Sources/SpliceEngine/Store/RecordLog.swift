@@ -15,16 +15,15 @@ package final class RecordLog {
     package var blocks: UInt64 { chain.blocks }
   }
 
-  /// Records are read this many at a time.
-  private static let scanCount = 128
+  /// Records read at a time: of a whole log; of a part of it, so few that there is room for them on the stack.
+  private static let wholeCount = 128
+  private static let partCount = 24
 
   fileprivate let file: any File
   fileprivate let start: Position
   /// Where the next record will be written.
   fileprivate var end: Position
   private var output: [UInt8] = []
-  /// What a scan reads into.
-  private var scratch: [UInt8] = []
 
   /// A new file: writes `header` at its beginning.
   package init(_ file: any File, newHeader header: [UInt8]) throws(Errno) {
@@ -84,21 +83,26 @@ package final class RecordLog {
     from first: Position? = nil, _ body: (Record, _ stamp: UInt64, _ after: Position) -> Bool
   ) throws(Errno) {
     var position = first ?? start
-    if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: Self.scanCount * RecordFile.recordSize) }
-    while true {
-      let whole = try fillScratch(at: position.offset) / RecordFile.recordSize
-      let goesOn = scratch.withUnsafeBytes { raw in
-        for index in 0..<whole {
-          let record = UnsafeRawBufferPointer(
-            rebasing: raw[index * RecordFile.recordSize..<(index + 1) * RecordFile.recordSize])
-          guard let (value, stamp) = position.chain.next(record) else { return false }
-          position.offset += UInt64(RecordFile.recordSize)
-          if !body(value, stamp, position) { return false }
+    let size = RecordFile.recordSize
+    let atOnce = first == nil ? Self.wholeCount : Self.partCount
+    // Not kept: thousands of transfers may have a log each.
+    let result: Result<Void, Errno> = withUnsafeTemporaryAllocation(
+      byteCount: atOnce * size, alignment: 8
+    ) { raw in
+      do throws(Errno) {
+        while true {
+          let whole = try file.readAll(into: raw, at: position.offset) / size
+          for index in 0..<whole {
+            let record = UnsafeRawBufferPointer(rebasing: raw[index * size..<(index + 1) * size])
+            guard let (value, stamp) = position.chain.next(record) else { return .success(()) }
+            position.offset += UInt64(size)
+            if !body(value, stamp, position) { return .success(()) }
+          }
+          if whole < atOnce { return .success(()) }
         }
-        return whole == Self.scanCount
-      }
-      if !goesOn { return }
+      } catch { return .failure(error) }
     }
+    try result.get()
   }
 
   /// Everything behind `position` is cut off; the next record goes there.
@@ -122,14 +126,6 @@ package final class RecordLog {
   package var position: Position { end }
 
   package func sync() throws(Errno) { try file.syncData() }
-
-  /// Returns how many bytes there were.
-  private func fillScratch(at offset: UInt64) throws(Errno) -> Int {
-    let result: Result<Int, Errno> = scratch.withUnsafeMutableBytes { raw in
-      do throws(Errno) { return .success(try file.readAll(into: raw, at: offset)) } catch { return .failure(error) }
-    }
-    return try result.get()
-  }
 
   private func write(_ bytes: [UInt8], at offset: UInt64) throws(Errno) {
     let result: Result<Void, Errno> = bytes.withUnsafeBytes { raw in

@@ -82,7 +82,7 @@ struct Plan {
     case "fairness": try LoadRows(folder: folder, rounds: fewerRounds).fairness()
     case "scaling": try LoadRows(folder: folder, rounds: rounds).scaling()
     case "instructions": try UserSpaceRows(folder: folder).instructions()
-    case "allocations": try UserSpaceRows(folder: folder).allocations()
+    case "allocations": try UserSpaceRows(folder: folder).allocations(rounds: fewerRounds)
     default: throw BenchError("no row is called \(row)")
     }
   }
