@@ -1,6 +1,7 @@
 /* Files and directories: each call once, with its errno as a negative result. */
 #include "paths.h"
 
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -8,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(off_t) == 8, "offsets are 64 bits");
@@ -297,8 +299,19 @@ int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uin
     return 0;
 }
 
+/* Others take the flag and copy all the same, or write each time as if it were a sync. */
+static int writes_uncached(int fd)
+{
+    struct statfs status;
+    if (fstatfs(fd, &status) < 0)
+        return 0;
+    return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC || status.f_type == F2FS_SUPER_MAGIC;
+}
+
 int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t offset)
 {
+    if (!writes_uncached(fd))
+        return 1;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
         return 1;
@@ -306,7 +319,7 @@ int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t o
     int result = csplice_write_all_at(fd, &piece, 1, offset);
     if (fcntl(fd, F_SETFL, flags) < 0)
         return -errno;
-    return result == -EINVAL ? 1 : result;
+    return result == -EINVAL || result == -EOPNOTSUPP ? 1 : result;
 }
 
 int csplice_sync(int fd)
@@ -327,16 +340,16 @@ int csplice_sync_data(int fd)
     return result < 0 ? -errno : 0;
 }
 
-void csplice_start_writeback(int fd)
+void csplice_start_writeback(int fd, uint64_t offset, uint64_t count)
 {
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    sync_file_range(fd, (off_t)offset, (off_t)count, SYNC_FILE_RANGE_WRITE);
 }
 
-int csplice_wait_for_writeback(int fd)
+int csplice_wait_for_writeback(int fd, uint64_t offset, uint64_t count)
 {
     int result;
     do
-        result = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+        result = sync_file_range(fd, (off_t)offset, (off_t)count, SYNC_FILE_RANGE_WAIT_BEFORE);
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
 }

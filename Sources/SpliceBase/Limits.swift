@@ -54,6 +54,9 @@ package enum Limits {
   package static let roundBudget = 4 << 20
   /// So much at once, or to come, is worth a job that reads the socket itself.
   package static let bulkMin = 128 << 10
+  /// Bytes of one file that the kernel's cache gathers before the disk begins with them; as many again may be on
+  /// their way. However slow a disk is, it does not fill the memory.
+  package static let writebackStep: UInt64 = 4 << 20
   /// Bytes that one job takes from a socket before other jobs have their turn.
   package static let drainBudget = 4 << 20
   /// Bytes queued for a slow reader before the sender prepares no more.

@@ -14,6 +14,7 @@ package final class Buffer {
 
   /// The buffers in whose places it is; empty for an ordinary one.
   fileprivate let parts: [Buffer]
+  fileprivate(set) var isPart = false
 
   fileprivate init(_ bytes: UnsafeMutableRawBufferPointer, inPlaceOf parts: [Buffer] = []) {
     self.bytes = bytes
@@ -77,6 +78,7 @@ package final class BufferPool {
     let free = free
     wide = (0..<count / Self.countForWide).map { index in
       let parts = Array(free[index * Self.partCount..<(index + 1) * Self.partCount])
+      for part in parts { part.isPart = true }
       let end = (count - index * Self.partCount) * Limits.bufferSize
       return Buffer(
         UnsafeMutableRawBufferPointer(rebasing: block[end - parts.count * Limits.bufferSize..<end]), inPlaceOf: parts)
@@ -118,13 +120,14 @@ package final class BufferPool {
     guard buffer.pins == 0 else { return }
     buffer.filler?.didLoseBuffer()
     buffer.filler = nil
-    if buffer.isWide {
-      for part in buffer.parts { free.insert(part, at: 0) }
-    } else {
-      free.append(buffer)
-    }
+    for part in buffer.parts { free.insert(part, at: 0) }
+    // Those of wide ones stay at the bottom, so that they are taken last.
+    if buffer.isPart { free.insert(buffer, at: 0) } else if !buffer.isWide { free.append(buffer) }
+    var places = max(1, buffer.parts.count)
     // One that has lost its wish in the meantime must not use up the call.
-    while !waiting.isEmpty, !waiting.removeFirst().poolHasBuffer() {}
+    while places > 0, !waiting.isEmpty {
+      if waiting.removeFirst().poolHasBuffer() { places -= 1 }
+    }
   }
 
   func wait(_ link: Link) {

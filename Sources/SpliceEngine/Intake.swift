@@ -96,7 +96,8 @@ package final class Intake {
       }
       if isBlockAhead(of: buffer), buffer.filled < Limits.dataPayloadMax { continue }
       guard handOn(all: buffer, taker) else { return }
-    } while received < Limits.drainBudget && !isStopped.load(ordering: .relaxed)
+      // A job that ended in the middle of a block would leave the next one out of step with the blocks.
+    } while (received < Limits.drainBudget || buffer.filled > 0) && !isStopped.load(ordering: .relaxed)
     // Part of a block, if anything.
     if handOn(all: buffer, taker) { self.pause = pause }
   }

@@ -16,7 +16,7 @@ package struct PieceQueue {
   }
 
   /// Pieces that there is room for from the first one on: as many as a connection may have waiting, when they
-  /// are as large as buffers.
+  /// are as large as portions.
   fileprivate static let usualCount = Limits.connectionBacklogMax / Limits.portionSize * 2
 
   private var pieces: [Piece] = []

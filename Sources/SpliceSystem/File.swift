@@ -45,14 +45,15 @@ package protocol File: AnyObject {
   /// The corresponding C function is `fsync(2)`.
   func sync() throws(Errno)
 
-  /// Asks the disk to begin writing what is cached of this file. A hint, without a result.
+  /// Asks the disk to begin writing what is cached of `count` bytes from `offset`; 0 means to the end. A hint,
+  /// without a result.
   /// The corresponding C function is `sync_file_range(2)`.
-  func startWriteback()
+  func startWriteback(from offset: UInt64, count: UInt64)
 
-  /// Waits for writes that are under way and tells whether one of this file has failed since it was opened
-  /// or last told. Not a sync: the disk's own cache and the file's metadata are not flushed.
+  /// Waits for writes of these bytes that are under way and tells whether one of this file has failed since it was
+  /// opened or last told. Not a sync: the disk's own cache and the file's metadata are not flushed.
   /// The corresponding C function is `sync_file_range(2)`.
-  func waitForWriteback() throws(Errno)
+  func waitForWriteback(from offset: UInt64, count: UInt64) throws(Errno)
 
   /// Cuts or extends with zeros to `size` bytes. The corresponding C function is `ftruncate(2)`.
   func truncate(to size: UInt64) throws(Errno)

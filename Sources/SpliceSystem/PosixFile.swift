@@ -61,7 +61,13 @@ package final class PosixFile: File {
       if result == 0 { return }
       canWriteUncached = false
     }
-    try write(bytes, at: offset)
+    // Not all at once: the cache asks for memory in one piece for it.
+    var done = 0
+    while done < bytes.count {
+      let end = min(bytes.count, done + Limits.portionSize)
+      try write(UnsafeRawBufferPointer(rebasing: bytes[done..<end]), at: offset + UInt64(done))
+      done = end
+    }
   }
 
   package func syncData() throws(Errno) {
@@ -72,9 +78,13 @@ package final class PosixFile: File {
     try check(SyncMeter.measured(meter) { csplice_sync(descriptor) })
   }
 
-  package func startWriteback() { csplice_start_writeback(descriptor) }
+  package func startWriteback(from offset: UInt64, count: UInt64) {
+    csplice_start_writeback(descriptor, offset, count)
+  }
 
-  package func waitForWriteback() throws(Errno) { try check(csplice_wait_for_writeback(descriptor)) }
+  package func waitForWriteback(from offset: UInt64, count: UInt64) throws(Errno) {
+    try check(csplice_wait_for_writeback(descriptor, offset, count))
+  }
 
   package func truncate(to size: UInt64) throws(Errno) { try check(csplice_truncate(descriptor, size)) }
 

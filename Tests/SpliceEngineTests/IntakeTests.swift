@@ -425,3 +425,44 @@ private var ping: [UInt8] {
     finish()
   }
 }
+
+/// Links that wait for a buffer.
+@Suite struct PoolWaitTests {
+  private final class Owner: LinkOwner {
+    func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {}
+    func linkDidBeginData(_ prefix: DataPrefix) {}
+    func linkDidReceiveData(_ slice: Slice, isLast: Bool) {}
+    func linkWantsOutput() -> Bool { false }
+    func linkDidFind(_ error: WireError) {}
+    func linkDidEnd(_ end: LinkEnd) {}
+  }
+
+  @Test func aWideBufferThatComesBackWakesAsManyAsItHasPlaces() throws {
+    let loop = try Loop()
+    let pool = BufferPool(bytes: 16 << 20)
+    let owner = Owner()
+    let listener = try Socket.listen(on: try #require(SocketAddress.parse(Array("127.0.0.1:0".utf8))), backlog: 8)
+    var far: [Socket] = []
+    let links = try (0..<6).map { _ in
+      far.append(try Socket.connect(to: try #require(listener.localAddress)))
+      var near: Socket?
+      while near == nil { near = try listener.accept() }
+      return try Link(loop, try #require(near), pool: pool, owner: owner)
+    }
+    let wide = try #require(pool.takeForBulk())
+    var taken: [Buffer] = []
+    while let buffer = pool.take() { taken.append(buffer) }
+    for link in links { #expect(link.lend() == nil) }
+    pool.unpin(wide)
+    let places = wide.bytes.count / Limits.bufferSize
+    #expect(links.map { $0.lend() != nil } == links.indices.map { $0 < places })
+    for link in links[..<places] { _ = link.takeBack() }
+    for buffer in taken { pool.unpin(buffer) }
+    for socket in far { socket.close() }
+    listener.close()
+    for link in links { link.close() }
+    loop.run()
+    #expect(pool.usedCount == 0)
+    loop.close()
+  }
+}

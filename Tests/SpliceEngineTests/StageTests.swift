@@ -47,6 +47,18 @@ private let block = Int(Limits.blockSize)
     #expect(!bench.exists("a"))
   }
 
+  /// As a kill leaves it that comes right after the data got its final name.
+  @Test func journalWithoutDataIsRemoved() throws {
+    try abandon(at: 2 * block, checkpointAt: block)
+    let folder = try bench.folder.open()
+    try folder.rename(bytes("a"), to: folder, as: bytes("final"), replacing: false)
+    let stage = try open()
+    #expect(stage.received == 0)
+    try stage.close()
+    #expect(!bench.exists("a.journal"))
+    #expect(bench.exists("final"))
+  }
+
   @Test(arguments: [1, block - 1, block, block + 1, 2 * block + 77, 3 * block + 1000])
   func closedStageIsTakenUpWhole(count: Int) throws {
     let first = try open()

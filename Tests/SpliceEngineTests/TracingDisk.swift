@@ -131,11 +131,11 @@ final class TracingFile: File {
     try real.sync()
   }
 
-  func startWriteback() { real.startWriteback() }
+  func startWriteback(from offset: UInt64, count: UInt64) { real.startWriteback(from: offset, count: count) }
 
-  func waitForWriteback() throws(Errno) {
+  func waitForWriteback(from offset: UInt64, count: UInt64) throws(Errno) {
     try trace.note("wait \(name)")
-    try real.waitForWriteback()
+    try real.waitForWriteback(from: offset, count: count)
   }
 
   func truncate(to size: UInt64) throws(Errno) { try real.truncate(to: size) }

@@ -83,8 +83,8 @@ int csplice_sync_data(int fd);
 
 /* sync_file_range(2) over the whole file: begins to write what is cached; waits for writes under way and returns
  * what went wrong with one since the last time. */
-void csplice_start_writeback(int fd);
-int csplice_wait_for_writeback(int fd);
+void csplice_start_writeback(int fd, uint64_t offset, uint64_t count);
+int csplice_wait_for_writeback(int fd, uint64_t offset, uint64_t count);
 
 /* Whether the effective user may make names in this directory. */
 int csplice_check_writable(int directory);

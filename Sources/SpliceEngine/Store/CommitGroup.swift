@@ -95,7 +95,7 @@ struct CommitGroup {
       try member.plan.stage.sync { (file) throws(Errno) in
         if let failure { throw failure }
         // A failed write may have been reported to somebody else's sync; the file itself remembers it too.
-        try file.waitForWriteback()
+        try file.waitForWriteback(from: 0, count: 0)
       }
     }
     install()

@@ -64,6 +64,8 @@ package final class Stage {
   private static let ownerMode: UInt32 = 0o600
   /// The time that the finished file shows, once it has all its attributes.
   private var sealedAs: Timestamp?
+  /// The disk was asked to begin with what is before.
+  private var writebackBegun: UInt64 = 0
   /// A write failed half-way: the data is longer than the journal knows, and the next opening reads it again.
   private var isWriteTorn = false
   /// What the data looked like after our last change to it, or when it was opened. It goes into every record:
@@ -362,6 +364,7 @@ package final class Stage {
       }
     }
     isWriting = true
+    writebackBegun = received
     try file.truncate(to: received)
     var isReserved = true
     if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
@@ -461,7 +464,20 @@ package final class Stage {
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
+    try paceWriteback(data)
     return .stored
+  }
+
+  /// Lets the disk begin with what was written last, and waits for what was before that.
+  private func paceWriteback(_ data: any File) throws(StoreError) {
+    let begun = min(writebackBegun, received)
+    guard received - begun >= Limits.writebackStep else { return }
+    data.startWriteback(from: begun, count: received - begun)
+    writebackBegun = received
+    let before = begun - min(begun, Limits.writebackStep)
+    guard before < begun else { return }
+    // An error is told once: here, and not to the next checkpoint.
+    try syncOrDistrust { () throws(Errno) in try data.waitForWriteback(from: before, count: begun - before) }
   }
 
   /// The block before `received` is whole.
@@ -660,7 +676,7 @@ package final class Stage {
   }
 
   /// Lets the disk begin with what `sync` will wait for.
-  func startSync() { data?.startWriteback() }
+  func startSync() { data?.startWriteback(from: 0, count: 0) }
 
   /// Second step: `sync` returns when the data is on stable storage.
   func sync(_ sync: (any File) throws(Errno) -> Void) throws(StoreError) {
@@ -724,7 +740,9 @@ package final class Stage {
       log = nil
       room = nil
     }
-    guard !isCommitted, unread == nil, let data else { return }
+    if isCommitted { return }
+    guard let data else { return try sweep() }
+    if unread != nil { return }
     if received == 0 { return try discard() }
     guard isWriting else { return }
     if !isWriteTorn { try requireUntouched(data) }
@@ -736,6 +754,20 @@ package final class Stage {
       throw StoreError(error, otherwise: .writeFailed)
     }
     if !isWriteTorn { try checkpoint() }
+  }
+
+  /// Removes a journal without data: what a kill leaves that comes right after the data got its final name.
+  private func sweep() throws(StoreError) {
+    do throws(Errno) {
+      do throws(Errno) {
+        _ = try location.directory.status(location.dataName, followLinks: false)
+      } catch {
+        guard error == .noEntry else { throw error }
+        try removeIfThere(location.journalName)
+      }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
   }
 
   /// Removes both files.

@@ -12,10 +12,12 @@ final class Room {
   let world: World
   let server: Machine
   let client: Machine
+  private let memory: Int
   private static let outside = [UInt8]("nobody may read this, or write here".utf8)
 
   init(seed: UInt64) {
     world = World(seed: seed)
+    memory = seed % 4 < 2 ? 1 << 20 : 4 << 20
     World.current = world
     server = Machine("server", number: 1, world: world)
     client = Machine("client", number: 2, world: world)
@@ -46,7 +48,8 @@ final class Room {
     var configuration = ServerConfiguration()
     configuration.listen = [Self.address]
     configuration.listenForQt = [Self.qtAddress]
-    configuration.memory = 1 << 20
+    // Little, or enough for a wide buffer.
+    configuration.memory = memory
     configuration.checkpointBytes = 300 << 10
     configuration.checkpointMilliseconds = 300
     configuration.idleMilliseconds = 10_000

@@ -106,12 +106,12 @@ package final class PosixFile: File {
     inode.sync(all: all)
   }
 
-  package func startWriteback() {
+  package func startWriteback(from offset: UInt64, count: UInt64) {
     if process.isDead { return }
     inode.writeBack(World.current, faults.sync)
   }
 
-  package func waitForWriteback() throws(Errno) {
+  package func waitForWriteback(from offset: UInt64, count: UInt64) throws(Errno) {
     try process.call("sync_file_range \(inode.number)", changes: false)
     if inode.takeWriteError() { throw .inputOutput }
   }
