@@ -224,6 +224,30 @@ private let block = Int(Limits.blockSize)
     #expect(again.proof == bench.proof(content, block))
   }
 
+  /// What the disk could not write is told once: the next sync would not hear of it.
+  @Test func failedWritebackIsNotBelieved() throws {
+    let content = pattern(10 * block)
+    let stage = try bench.open("b", size: content.count)
+    try bench.fill(stage, content, to: block)
+    try stage.checkpoint()
+    bench.trace.fail("wait b", with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try bench.append(stage, content) }
+    #expect(stage.received == UInt64(block))
+    try stage.close()
+    let again = try bench.open("b", size: content.count)
+    #expect(again.proof == bench.proof(content, block))
+    #expect(again.durable == UInt64(block))
+  }
+
+  @Test func noMoreThanTwoStepsWaitForTheDisk() throws {
+    let content = pattern(13 * block)
+    let stage = try bench.open("b", size: content.count)
+    try bench.fill(stage, content)
+    // Begun at 4, 8 and 12 MiB, waited for a step later.
+    #expect(bench.trace.events.filter { $0 == "wait b" }.count == 2)
+    #expect(stage.proof == bench.proof(content))
+  }
+
   /// A journal whose sync has failed may differ from what is on the disk, whatever a later sync says.
   @Test(arguments: ["sync a.journal", "sync names"])
   func failedSyncOfTheJournalIsNotRetriedEither(event: String) throws {
