@@ -3,30 +3,6 @@
 internal import CUV
 internal import SpliceBase
 
-/// libuv's pool, one for the whole process.
-package enum ThreadPool {
-  /// Sets the count of threads, 1 ... 1024. Only before the first submission of the process.
-  ///
-  /// Also before any other thread runs, because it changes the environment.
-  /// The corresponding variable is `UV_THREADPOOL_SIZE`; libuv's default is 4.
-  package static func setSize(_ threadCount: Int) {
-    require(threadCount >= 1 && threadCount <= 1024, "a thread pool has 1 to 1024 threads")
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 5) { text in
-      var rest = threadCount
-      var index = 4
-      text[index] = 0
-      while rest > 0 {
-        index -= 1
-        text[index] = CChar(48 + rest % 10)
-        rest /= 10
-      }
-      // SAFETY: the allocation has a capacity above zero, so it has an address.
-      let result = uv_os_setenv("UV_THREADPOOL_SIZE", text.baseAddress.unsafelyUnwrapped + index)
-      require(result == 0, "the size of the thread pool could not be set")
-    }
-  }
-}
-
 /// Work for the pool. While it is in flight nobody else touches what `run` uses.
 package protocol PoolJob: AnyObject {
   /// On a thread of the pool; may block.

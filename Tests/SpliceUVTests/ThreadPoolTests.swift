@@ -113,13 +113,4 @@ import Testing
       request.submit(CountingJob())
     }
   }
-
-  @Test func sizeIsSetForTheProcess() async {
-    await #expect(processExitsWith: .exitCode(7)) {
-      ThreadPool.setSize(1024)
-      ThreadPool.setSize(10)
-      let size = String(cString: getenv("UV_THREADPOOL_SIZE"))
-      exit(size == "10" ? 7 : 8)
-    }
-  }
 }

@@ -3,10 +3,6 @@
 internal import SpliceBase
 package import SpliceSystem
 
-package enum ThreadPool {
-  package static func setSize(_ threadCount: Int) {}
-}
-
 package protocol PoolJob: AnyObject {
   func run()
   func finish(cancelled: Bool)
