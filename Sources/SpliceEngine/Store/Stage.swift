@@ -741,7 +741,7 @@ package final class Stage {
       room = nil
     }
     if isCommitted { return }
-    guard let data else { return try sweep() }
+    guard let data else { return sweep() }
     if unread != nil { return }
     if received == 0 { return try discard() }
     guard isWriting else { return }
@@ -756,17 +756,16 @@ package final class Stage {
     if !isWriteTorn { try checkpoint() }
   }
 
-  /// Removes a journal without data: what a kill leaves that comes right after the data got its final name.
-  private func sweep() throws(StoreError) {
-    do throws(Errno) {
+  /// Removes a journal without data: what a kill leaves that comes right after the data got its final name. Nothing
+  /// is lost where that fails.
+  private func sweep() {
+    _ = succeeds { () throws(Errno) in
       do throws(Errno) {
         _ = try location.directory.status(location.dataName, followLinks: false)
       } catch {
         guard error == .noEntry else { throw error }
         try removeIfThere(location.journalName)
       }
-    } catch {
-      throw StoreError(error, otherwise: .writeFailed)
     }
   }
 
