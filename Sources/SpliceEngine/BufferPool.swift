@@ -14,7 +14,7 @@ package final class Buffer {
 
   /// The buffers in whose places it is; empty for an ordinary one.
   fileprivate let parts: [Buffer]
-  fileprivate(set) var isPart = false
+  fileprivate var isPart = false
 
   fileprivate init(_ bytes: UnsafeMutableRawBufferPointer, inPlaceOf parts: [Buffer] = []) {
     self.bytes = bytes
