@@ -43,3 +43,14 @@ struct Choices {
     }
   }
 }
+
+/// `stream` as a network may cut it: into pieces of `counts` bytes, again and again.
+func cut(_ stream: [UInt8], into counts: [Int]) -> [[UInt8]] {
+  var pieces: [[UInt8]] = []
+  var rest = stream[...]
+  while !rest.isEmpty {
+    pieces.append(Array(rest.prefix(max(1, counts[pieces.count % counts.count]))))
+    rest = rest.dropFirst(pieces[pieces.count - 1].count)
+  }
+  return pieces
+}

@@ -73,8 +73,7 @@ private final class QtTrial {
   private var choices: Choices
   private let room: Room
   private var clients: [QtClient] = []
-  private var daemon: SimProcess?
-  private var restart: Alarm?
+  private let daemon: Operator
   private var file = FuzzFile.all[0]
   private var position: UInt64 = 0
 
@@ -82,13 +81,11 @@ private final class QtTrial {
     self.choices = choices
     room = Room(seed: UInt64(self.choices.byte()))
     room.put(FuzzFile.all[1].bytes, "srv/old", room.server, modified: FuzzFile.all[1].modified)
-    let restart = Alarm("operator") { [self] in startDaemon() }
-    room.world.actors.append(restart)
-    self.restart = restart
+    daemon = Operator(room)
   }
 
   func run() {
-    startDaemon()
+    daemon.start()
     connect()
     var turns = 0
     while !choices.isEmpty, turns < 200 {
@@ -96,21 +93,10 @@ private final class QtTrial {
       act()
     }
     settle(milliseconds: 2000)
-    restart?.time = nil
+    daemon.retire()
     for client in clients { client.close() }
-    room.world.actors.removeAll()
-    restart = nil
     room.end()
     checkVisible()
-  }
-
-  private func startDaemon() {
-    guard daemon == nil else { return }
-    daemon = room.startDaemon { [weak self] crash in
-      guard let self else { return }
-      self.daemon = nil
-      self.restart?.time = self.room.world.now + (crash == .kill ? 1_000_000 : 3_000_000_000)
-    }
   }
 
   private func connect() {
@@ -156,7 +142,7 @@ private final class QtTrial {
     case 9: client.send(choices.bytes(choices.below(40)))
     case 10: client.send(QtBytes.message(Int64(choices.byte()), [("file_prjpath", .null), ("file_pos", .text([0x31]))]))
     case 11: if choices.oneIn(2) { client.close() } else { connect() }
-    case 12: daemon?.crashPlan = (UInt64(choices.below(20)), choices.oneIn(2) ? .powerCut : .kill)
+    case 12: daemon.process?.crashPlan = (UInt64(choices.below(20)), choices.oneIn(2) ? .powerCut : .kill)
     default: room.server.disk.faults.isFull.toggle()
     }
   }

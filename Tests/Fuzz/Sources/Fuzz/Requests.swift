@@ -32,15 +32,10 @@ extension Target {
 
   private static func verdict(_ stream: [UInt8], pieces: [Int]) -> RequestHead.Verdict {
     var head = RequestHead()
-    var rest = stream[...]
-    var turn = 0
-    while !rest.isEmpty {
-      let piece = Array(rest.prefix(max(1, pieces[turn % pieces.count])))
-      turn += 1
+    for piece in cut(stream, into: pieces) {
       let verdict = piece.withUnsafeBytes { head.append($0) }
       check(head.count <= RequestHead.sizeMax, "a head of \(head.count) bytes is kept")
       if verdict != .needMore { return verdict }
-      rest = rest.dropFirst(piece.count)
     }
     return .needMore
   }
@@ -54,12 +49,7 @@ private struct QtReading: Equatable {
 
   init(_ stream: [UInt8], pieces: [Int]) {
     var decoder = QtDecoder()
-    var rest = stream[...]
-    var turn = 0
-    while !rest.isEmpty, failure == nil {
-      let piece = Array(rest.prefix(max(1, pieces[turn % pieces.count])))
-      turn += 1
-      rest = rest.dropFirst(piece.count)
+    for piece in cut(stream, into: pieces) where failure == nil {
       piece.withUnsafeBytes { input in
         var position = 0
         do throws(QtError) {

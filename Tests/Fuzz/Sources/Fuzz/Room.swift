@@ -12,7 +12,8 @@ final class Room {
   let world: World
   let server: Machine
   let client: Machine
-  private let memory: Int
+  /// For the daemon.
+  fileprivate let memory: Int
   private static let outside = [UInt8]("nobody may read this, or write here".utf8)
 
   init(seed: UInt64) {
@@ -41,33 +42,6 @@ final class Room {
 
   static let address = SocketAddress(bytes: [10, 0, 0, 1], port: 7420)!
   static let qtAddress = SocketAddress(bytes: [10, 0, 0, 1], port: 7421)!
-
-  /// A daemon that serves srv to everybody, with little memory and little patience.
-  func startDaemon(_ onCrash: @escaping (Crash) -> Void) -> SimProcess {
-    server.boot()
-    var configuration = ServerConfiguration()
-    configuration.listen = [Self.address]
-    configuration.listenForQt = [Self.qtAddress]
-    // Little, or enough for a wide buffer.
-    configuration.memory = memory
-    configuration.checkpointBytes = 300 << 10
-    configuration.checkpointMilliseconds = 300
-    configuration.idleMilliseconds = 10_000
-    return world.start(server, "spliced") { [self] in
-      guard let process = world.process else { return }
-      process.onCrash = onCrash
-      let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
-      guard let root = try? PosixDirectory.open([UInt8]("/srv"), confined: true),
-        let store = try? Store.open(root, isReadOnly: false, boot: boot),
-        let server = try? Server(configuration, store, control: nil, Log(threshold: .debug))
-      else { broken("the daemon does not start") }
-      process.held = server
-      do throws(ServerError) {
-        try server.obeySignals()
-        try server.run()
-      } catch { broken("the daemon does not run") }
-    }
-  }
 
   /// Lets things happen until nothing is left to happen now, or the time has passed.
   func run(milliseconds: UInt64) {
@@ -113,6 +87,58 @@ final class Room {
     }
     check(world.failure == nil, world.failure ?? "")
     checkOutside()
+  }
+}
+
+/// Keeps a daemon running that serves srv to everybody, with little memory and little patience.
+final class Operator {
+  private let room: Room
+  private(set) var process: SimProcess?
+  private var restart: Alarm?
+
+  init(_ room: Room) {
+    self.room = room
+    let restart = Alarm("operator") { [self] in start() }
+    room.world.actors.append(restart)
+    self.restart = restart
+  }
+
+  func start() {
+    guard process == nil else { return }
+    room.server.boot()
+    var configuration = ServerConfiguration()
+    configuration.listen = [Room.address]
+    configuration.listenForQt = [Room.qtAddress]
+    // Little, or enough for a wide buffer.
+    configuration.memory = room.memory
+    configuration.checkpointBytes = 300 << 10
+    configuration.checkpointMilliseconds = 300
+    configuration.idleMilliseconds = 10_000
+    process = room.world.start(room.server, "spliced") { [self] in
+      guard let process = room.world.process else { return }
+      process.onCrash = { [weak self] crash in
+        guard let self else { return }
+        self.process = nil
+        self.restart?.time = self.room.world.now + (crash == .kill ? 1_000_000 : 3_000_000_000)
+      }
+      let boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
+      guard let root = try? PosixDirectory.open([UInt8]("/srv"), confined: true),
+        let store = try? Store.open(root, isReadOnly: false, boot: boot),
+        let server = try? Server(configuration, store, control: nil, Log(threshold: .debug))
+      else { broken("the daemon does not start") }
+      process.held = server
+      do throws(ServerError) {
+        try server.obeySignals()
+        try server.run()
+      } catch { broken("the daemon does not run") }
+    }
+  }
+
+  /// A daemon that ends from now on stays away.
+  func retire() {
+    restart?.time = nil
+    room.world.actors.removeAll()
+    restart = nil
   }
 }
 

@@ -188,8 +188,7 @@ private final class SessionTrial {
   private let room: Room
   private var peers: [Peer] = []
   private var peer: Peer { peers[peers.count - 1] }
-  private var daemon: SimProcess?
-  private var restart: Alarm?
+  private let daemon: Operator
   private static let names = ["a", "b", "d/c", "old"]
 
   init(_ choices: Choices) {
@@ -197,13 +196,11 @@ private final class SessionTrial {
     room = Room(seed: UInt64(self.choices.byte()))
     let old = FuzzFile.all[0]
     room.put(old.bytes, "srv/old", room.server, modified: old.modified)
-    let restart = Alarm("operator") { [self] in startDaemon() }
-    room.world.actors.append(restart)
-    self.restart = restart
+    daemon = Operator(room)
   }
 
   func run() {
-    startDaemon()
+    daemon.start()
     connect()
     var turns = 0
     while !choices.isEmpty, turns < 200 {
@@ -212,23 +209,10 @@ private final class SessionTrial {
       if let last = peers.last, !last.isOpen { connect() }
     }
     settle(milliseconds: 2000)
-    restart?.time = nil
+    daemon.retire()
     for peer in peers { peer.close() }
-    room.world.actors.removeAll()
-    restart = nil
     room.end()
     checkVisible()
-  }
-
-  // MARK: The daemon
-
-  private func startDaemon() {
-    guard daemon == nil else { return }
-    daemon = room.startDaemon { [weak self] crash in
-      guard let self else { return }
-      self.daemon = nil
-      self.restart?.time = self.room.world.now + (crash == .kill ? 1_000_000 : 3_000_000_000)
-    }
   }
 
   // MARK: The peers
@@ -299,7 +283,7 @@ private final class SessionTrial {
         FrameHeader(type, flags: type.knownFlags, length: UInt32(body.count), stream: id).append(to: &output)
         output += body
       }
-    case 16: daemon?.crashPlan = (UInt64(choices.below(20)), choices.oneIn(2) ? .powerCut : .kill)
+    case 16: daemon.process?.crashPlan = (UInt64(choices.below(20)), choices.oneIn(2) ? .powerCut : .kill)
     default: room.server.disk.faults.isFull.toggle()
     }
   }
