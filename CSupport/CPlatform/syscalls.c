@@ -300,7 +300,7 @@ int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uin
 }
 
 /* Others take the flag and copy all the same, or write each time as if it were a sync. */
-static int writes_uncached(int fd)
+int csplice_writes_uncached(int fd)
 {
     struct statfs status;
     if (fstatfs(fd, &status) < 0)
@@ -310,8 +310,6 @@ static int writes_uncached(int fd)
 
 int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t offset)
 {
-    if (!writes_uncached(fd))
-        return 1;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
         return 1;

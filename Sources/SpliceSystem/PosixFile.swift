@@ -7,7 +7,8 @@ package import SpliceBase
 package final class PosixFile: File {
   package let descriptor: Int32
   private let meter: SyncMeter?
-  private var canWriteUncached = true
+  /// Asked once: the file system stays the same.
+  private lazy var canWriteUncached = csplice_writes_uncached(descriptor) == 1
 
   /// Takes over `descriptor`, which must be open and belong to nobody else.
   ///

@@ -52,8 +52,8 @@ package enum Process {
   /// nothing elsewhere. The corresponding C function is `mallopt(3)`.
   package static func returnLargeBlocks() { csplice_return_large_blocks() }
 
-  /// Gives up the pages of code of the program and its libraries, most of which only the start needed; what is used comes back from the
-  /// page cache. The corresponding C function is `madvise(2)`.
+  /// Gives up the pages of code of the program and its libraries, most of which only the start needed; what is used
+  /// comes back from the page cache. The corresponding C function is `madvise(2)`.
   package static func forgetCode() { csplice_forget_code() }
 
   /// Permission bits that new files do not get: 0 ... 0o777. The corresponding C function is `umask(2)`.

@@ -76,13 +76,15 @@ struct csplice_piece {
 int64_t csplice_read_at(int fd, void *into, size_t count, uint64_t offset);
 /* Writes every byte; changes `pieces` on the way. At most 1024 of them. */
 int csplice_write_all_at(int fd, struct csplice_piece *pieces, size_t count, uint64_t offset);
-/* Past the page cache. Returns 1 where the file system cannot, or not so; then any of it may have been written. */
+/* Whether the file system takes bytes past the page cache, and gains by it. */
+int csplice_writes_uncached(int fd);
+/* Past the page cache. Returns 1 where that cannot be done so; then any of it may have been written. */
 int csplice_write_uncached_at(int fd, const void *base, size_t count, uint64_t offset);
 int csplice_sync(int fd);
 int csplice_sync_data(int fd);
 
-/* sync_file_range(2) over the whole file: begins to write what is cached; waits for writes under way and returns
- * what went wrong with one since the last time. */
+/* sync_file_range(2) over a range, 0 bytes meaning to the end: begins to write what is cached; waits for writes under
+ * way and returns what went wrong with one since the last time. */
 void csplice_start_writeback(int fd, uint64_t offset, uint64_t count);
 int csplice_wait_for_writeback(int fd, uint64_t offset, uint64_t count);
 
