@@ -26,12 +26,8 @@ private struct FrameReading: Equatable {
   init(_ stream: [UInt8], pieces: [Int]) {
     var decoder = FrameDecoder()
     var data: (prefix: DataPrefix, bytes: [UInt8])?
-    var start = 0
-    var turn = 0
-    repeat {
-      let end = min(stream.count, start + max(1, pieces[turn % pieces.count]))
-      turn += 1
-      stream[start..<end].withUnsafeBytes { input in
+    for piece in cut(stream, into: pieces) where failure == nil {
+      piece.withUnsafeBytes { input in
         var position = 0
         do throws(WireError) {
           while true {
@@ -65,8 +61,7 @@ private struct FrameReading: Equatable {
           }
         } catch { failure = error }
       }
-      start = end
-    } while start < stream.count && failure == nil
+    }
   }
 
   private mutating func take(_ header: FrameHeader, _ body: [UInt8]) {
