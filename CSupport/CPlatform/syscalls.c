@@ -480,3 +480,8 @@ int csplice_try_lock(int fd)
         return 1;
     return errno == EWOULDBLOCK ? 0 : -errno;
 }
+
+void csplice_unlock(int fd)
+{
+    (void)flock(fd, LOCK_UN);
+}

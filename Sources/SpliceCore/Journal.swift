@@ -172,8 +172,7 @@ package enum Record: Equatable, Sendable {
   case checkpoint(durable: UInt64)
   /// A process took up the file; it runs in this boot of the machine.
   case session(boot: BootID)
-  /// All blocks so far are named by this digest, see `PrefixChain`: who trusts it need not read them. In books
-  /// only.
+  /// All blocks so far are named by this digest, see `PrefixChain`: who trusts it need not read them.
   case name(Digest)
   /// The state of a running MD5 behind the last block before this. The chained check binds it to their digests.
   case md5(Digest)
@@ -268,6 +267,18 @@ package struct RecordChain: Equatable, Sendable {
     self.blocks = blocks
   }
 
+  /// How many blocks are recorded before `record`, by its own word, which is to be checked by reading it; nil when it
+  /// is no name.
+  ///
+  /// - Parameter record: `RecordFile.recordSize` bytes.
+  package static func blocks(beforeName record: UnsafeRawBufferPointer) -> UInt64? {
+    require(record.count == RecordFile.recordSize, "records have one size")
+    guard record[0] == nameKind else { return nil }
+    return UInt64(UInt32(bigEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+  }
+
+  private static let nameKind: UInt8 = 4
+
   /// Appends the bytes of the next record.
   ///
   /// - Parameter stamp: `FileKey.stamp` of the data at this moment; what differs later was changed by
@@ -280,7 +291,7 @@ package struct RecordChain: Equatable, Sendable {
     case .block(let block): (kind, digest) = (1, block)
     case .checkpoint(let durable): (kind, digest) = (2, Digest(high: durable, low: 0))
     case .session(let boot): (kind, digest) = (3, boot.digest)
-    case .name(let name): (kind, digest) = (4, name)
+    case .name(let name): (kind, digest) = (Self.nameKind, name)
     case .md5(let state): (kind, digest) = (5, state)
     }
     output.append(kind)
@@ -313,7 +324,7 @@ package struct RecordChain: Equatable, Sendable {
     case 1: record = .block(digest)
     case 2: record = .checkpoint(durable: integer(at: 16, UInt64.self))
     case 3: record = .session(boot: BootID(digest))
-    case 4: record = .name(digest)
+    case Self.nameKind: record = .name(digest)
     case 5: record = .md5(digest)
     default: return nil
     }

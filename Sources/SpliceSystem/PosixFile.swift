@@ -7,6 +7,7 @@ package import SpliceBase
 package final class PosixFile: File {
   package let descriptor: Int32
   private let meter: SyncMeter?
+  private var isLocked = false
   /// Asked once: the file system stays the same.
   private lazy var canWriteUncached = csplice_writes_uncached(descriptor) == 1
 
@@ -19,7 +20,11 @@ package final class PosixFile: File {
     self.meter = meter
   }
 
-  deinit { csplice_close(descriptor) }
+  deinit {
+    // Closing is not enough where another thread has just forked: the child holds the lock until it runs its program.
+    if isLocked { csplice_unlock(descriptor) }
+    csplice_close(descriptor)
+  }
 
   package func status() throws(Errno) -> FileStatus {
     var raw = csplice_status()
@@ -122,6 +127,7 @@ package final class PosixFile: File {
   package func tryLock() throws(Errno) -> Bool {
     let result = csplice_try_lock(descriptor)
     try check(result)
+    if result == 1 { isLocked = true }
     return result == 1
   }
 }

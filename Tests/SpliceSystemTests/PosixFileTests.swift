@@ -1,5 +1,6 @@
 // Contents, sizes, times and locks of real files.
 
+import Glibc
 import SpliceBase
 import SpliceSystem
 import TestFiles
@@ -147,6 +148,17 @@ import Testing
     #expect(try first?.tryLock() == true)
     #expect(try second.tryLock() == false)
     first = nil
+    #expect(try second.tryLock())
+  }
+
+  /// A child between fork and exec has all descriptors of its parent.
+  @Test func lockGoesWithTheFileThatTookIt() throws {
+    var first: (any File)? = try makeFile()
+    #expect(try first?.tryLock() == true)
+    let childs = dup(try #require(first).descriptor)
+    defer { close(childs) }
+    first = nil
+    let second = try temporary.open().openFile(bytes("file"), .read, permissions: 0)
     #expect(try second.tryLock())
   }
 

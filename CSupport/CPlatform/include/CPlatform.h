@@ -106,6 +106,7 @@ int csplice_is_cached(int fd, uint64_t offset, uint64_t count);
 void csplice_drop_cached(int fd);
 /* 1 locked, 0 held by someone else. */
 int csplice_try_lock(int fd);
+void csplice_unlock(int fd);
 
 /* directories.c: the names in a directory, by a stream with a descriptor of its own */
 

@@ -25,9 +25,12 @@ package struct Boot: Sendable {
 ///   blocks recorded after it must be read and must match.
 /// - Anything else (a write by somebody else, or a process killed between a write and its record): all
 ///   bytes are read again, and the sender's digests decide what they are worth.
+///
+/// In the first case, which is that of every broken link, the end of the journal is all that is read: every so many
+/// records it says anew what the ones before have said. A record damaged before that is noticed by who needs it.
 struct JournalEvidence {
-  /// Blocks from the beginning whose recorded digests count.
-  var trustedBlocks: UInt64 = 0
+  /// The blocks from the beginning whose recorded digests count.
+  private(set) var trusted: PrefixChain
   /// Bytes known to be on stable storage.
   var durable: UInt64 = 0
   /// Recorded digests of the blocks after the trusted ones; they count if the bytes match them.
@@ -38,31 +41,64 @@ struct JournalEvidence {
   var recordedDurable: UInt64 = 0
   /// Bytes behind this are not worth reading; nil = as many as there are.
   var limit: UInt64?
-  /// The digests of the trusted blocks.
-  var trusted: ArraySlice<Digest> = []
   /// Behind the last record; nil when the trusted blocks end before it.
   var end: RecordLog.Position?
 
-  static let none = JournalEvidence()
+  /// After so many records a name, a session and a checkpoint are due, and they still are among the last that
+  /// `RecordLog.positionOfLastName` looks at.
+  static let restatementInterval: UInt64 = 16
 
-  private init() {}
+  /// No evidence.
+  init(_ geometry: BlockGeometry) { trusted = PrefixChain(geometry) }
 
   init(_ log: RecordLog, geometry: BlockGeometry, status: FileStatus, boot: Boot) throws(Errno) {
+    self.init(geometry)
+    if try believeEnd(of: log, status, boot) { return }
+    try weighAll(of: log, status, boot)
+  }
+
+  /// The first case, from the last restatement on. Returns false when it has to be looked at as a whole.
+  private mutating func believeEnd(of log: RecordLog, _ status: FileStatus, _ boot: Boot) throws(Errno) -> Bool {
+    guard let first = try log.positionOfLastName() else { return false }
+    let geometry = trusted.geometry
+    var chain: PrefixChain?
+    var isOurs = false
+    var checkpoint: UInt64?
+    var last: (stamp: UInt64, place: RecordLog.Position)?
+    try log.scan(from: first) { record, stamp, after in
+      switch record {
+      case .name(let digest): chain = PrefixChain(geometry, blocks: after.blocks, digest: digest)
+      case .block(let digest): chain?.append(digest)
+      case .checkpoint(let bytes): checkpoint = bytes
+      case .session(let id): isOurs = id == boot.id
+      case .md5: break
+      }
+      last = (stamp, after)
+      return true
+    }
+    guard let chain, isOurs, let checkpoint, let last, last.stamp == status.key.stamp,
+      chain.blocks <= geometry.wholeBlocks(in: status.size)
+    else { return false }
+    trusted = chain
+    durable = min(checkpoint, status.size)
+    end = last.place
+    return true
+  }
+
+  private mutating func weighAll(of log: RecordLog, _ status: FileStatus, _ boot: Boot) throws(Errno) {
+    let geometry = trusted.geometry
+    var trustedBlocks: UInt64 = 0
     var digests: [Digest] = []
     digests.reserveCapacity(Int(try log.recordCount()))
     var checkpoint: UInt64 = 0
-    var checkpointBlocks = 0
     var lastBoot: BootID?
     var lastStamp: UInt64?
     try log.scan { record, stamp, after in
       switch record {
       case .block(let digest): digests.append(digest)
-      case .checkpoint(let bytes):
-        checkpoint = bytes
-        checkpointBlocks = digests.count
+      case .checkpoint(let bytes): checkpoint = bytes
       case .session(let id): lastBoot = id
-      case .md5: break
-      case .name: return false
+      case .md5, .name: break
       }
       end = after
       lastStamp = stamp
@@ -86,10 +122,10 @@ struct JournalEvidence {
       }
       trustedBlocks = geometry.wholeBlocks(in: checkpoint)
       durable = checkpoint
-      suspects = Array(digests[checkpointBlocks...])
+      suspects = Array(digests[Int(trustedBlocks)...])
       limit = max(checkpoint, recorded * geometry.blockSize)
     }
-    trusted = digests[..<Int(trustedBlocks)]
+    for digest in digests[..<Int(trustedBlocks)] { trusted.append(digest) }
     if trustedBlocks < recorded { end = nil }
   }
 }

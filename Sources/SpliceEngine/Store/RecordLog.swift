@@ -74,6 +74,33 @@ package final class RecordLog {
     return try chain.get().map { Position(offset: start.offset + index * size, chain: $0) }
   }
 
+  /// The place before the last name, if that is one of the last `partCount` records. It is taken as it is, as above.
+  package func positionOfLastName() throws(Errno) -> Position? {
+    let size = RecordFile.recordSize
+    let count = try recordCount()
+    let first = count - min(count, UInt64(Self.partCount))
+    let place: Result<Position?, Errno> = withUnsafeTemporaryAllocation(
+      byteCount: Self.partCount * size, alignment: 8
+    ) { raw in
+      do throws(Errno) {
+        let read = try file.readAll(into: raw, at: start.offset + first * UInt64(size)) / size
+        func record(_ index: Int) -> UnsafeRawBufferPointer {
+          UnsafeRawBufferPointer(rebasing: raw[index * size..<(index + 1) * size])
+        }
+        var index = read - 1
+        while index > 0 {
+          if let blocks = RecordChain.blocks(beforeName: record(index)) {
+            let chain = RecordChain(behind: record(index - 1), blocks: blocks)
+            return .success(Position(offset: start.offset + (first + UInt64(index)) * UInt64(size), chain: chain))
+          }
+          index -= 1
+        }
+        return .success(nil)
+      } catch { return .failure(error) }
+    }
+    return try place.get()
+  }
+
   /// Reads the records in order until one is damaged or missing, or `body` returns false.
   ///
   /// - Parameters:
@@ -124,6 +151,9 @@ package final class RecordLog {
 
   /// The place behind the last record.
   package var position: Position { end }
+
+  /// Records before that place.
+  package var records: UInt64 { (end.offset - start.offset) / UInt64(RecordFile.recordSize) }
 
   package func sync() throws(Errno) { try file.syncData() }
 

@@ -48,6 +48,8 @@ package final class Stage {
   private let boot: Boot
   private var data: (any File)?
   private var log: RecordLog?
+  /// Records of the journal up to which it has said anew what an opening needs.
+  private var restated: UInt64 = 0
   /// The whole blocks before `received`.
   private var chain: PrefixChain
   /// Everything of the block that `received` lies in.
@@ -135,7 +137,7 @@ package final class Stage {
     data = file
     knownStamp = status.key.stamp
     if !isDeclared { use(.undeclared(path: header.path, size: status.size)) }
-    var evidence = JournalEvidence.none
+    var evidence = JournalEvidence(geometry)
     if let journal = try openExisting(location.journalName), let (log, bytes) = try RecordLog.open(journal),
       let old = JournalHeader(bytes), old.path == header.path,
       !isDeclared || old.blockSize == header.blockSize
@@ -144,16 +146,16 @@ package final class Stage {
       journalIsForeign = !old.isSameTransfer(as: header)
       self.log = log
       evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
-      for digest in evidence.trusted { chain.append(digest) }
+      chain = evidence.trusted
       if let end = evidence.end { try log.cut(at: end) } else { try log.cut(at: positionBehind(blocks: chain.blocks)) }
     }
     received = chain.blocks * geometry.blockSize
     let limit = min(status.size, evidence.limit ?? status.size)
-    if limit > received + geometry.blockSize {
-      // What follows is written by this process, under this boot.
-      try log?.append(.session(boot: boot.id), stamp: status.key.stamp)
-    }
     durable = min(evidence.durable, limit)
+    if limit > received + geometry.blockSize, let log {
+      // What follows is written by this process, under this boot.
+      try enter(.session(boot: boot.id), in: log)
+    }
     unread = Unread(
       limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
       recordedDurable: evidence.recordedDurable)
@@ -272,7 +274,11 @@ package final class Stage {
   /// The prefix digests of so many blocks each; fewer when fewer are held.
   package func chain(at blockCounts: [UInt64]) throws(StoreError) -> [Digest] {
     do throws(Errno) {
-      return try log?.chain(at: blockCounts, of: geometry) ?? []
+      guard let log else { return [] }
+      let digests = try log.chain(at: blockCounts, of: geometry)
+      let held = blockCounts.prefix { $0 <= chain.blocks }
+      if digests.count < held.count { throw try forgetDamagedJournal() }
+      return digests
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
@@ -295,6 +301,14 @@ package final class Stage {
       return true
     }
     return position
+  }
+
+  /// The journal was believed to name more blocks than it has good records of. Without it the next opening reads the
+  /// bytes instead.
+  private func forgetDamagedJournal() throws(Errno) -> Errno {
+    log = nil
+    try removeIfThere(location.journalName)
+    return .inputOutput
   }
 
   // MARK: Receiving
@@ -329,11 +343,16 @@ package final class Stage {
 
   /// Moves back: `chain` and `hasher` describe the first `bytes` bytes afterwards. The disk is not changed.
   private func seek(to bytes: UInt64) throws(Errno) {
-    chain = try readChain(blocks: geometry.wholeBlocks(in: bytes))
+    let blocks = geometry.wholeBlocks(in: bytes)
+    if blocks < chain.blocks {
+      let shorter = try readChain(blocks: blocks)
+      guard shorter.blocks == blocks else { throw try forgetDamagedJournal() }
+      chain = shorter
+    }
     hasher.reset()
     received = bytes
     if geometry.tail(of: bytes) > 0, let data { try hashTail(data, to: bytes) }
-    guard received == bytes, chain.blocks == geometry.wholeBlocks(in: bytes) else { throw .inputOutput }
+    guard received == bytes else { throw .inputOutput }
   }
 
   private func cutToReceived() throws(Errno) -> Bool {
@@ -352,8 +371,11 @@ package final class Stage {
     if journalIsForeign {
       try rewriteJournal()
     } else if let log {
-      try log.cut(at: positionBehind(blocks: chain.blocks))
-      try log.append(.checkpoint(durable: durable), stamp: knownStamp ?? 0)
+      if log.position.blocks > chain.blocks {
+        try log.cut(at: positionBehind(blocks: chain.blocks))
+        restated = 0
+      }
+      try enter(.checkpoint(durable: durable), in: log)
       do throws(Errno) {
         try log.sync()
         // The process that made the files may have been killed before it synced their names.
@@ -369,7 +391,7 @@ package final class Stage {
     var isReserved = true
     if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
     knownStamp = try stamp(file)
-    try log?.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
+    if let log { try enter(.session(boot: boot.id), in: log) }
     return isReserved
   }
 
@@ -403,6 +425,7 @@ package final class Stage {
       return failure == nil
     }
     if let failure { throw failure }
+    guard new.position.blocks == blocks else { throw try forgetDamagedJournal() }
     try new.append(.session(boot: boot.id), stamp: stamp)
     try new.append(.checkpoint(durable: durable), stamp: stamp)
     try new.sync()
@@ -410,6 +433,7 @@ package final class Stage {
       name, to: location.directory, as: location.journalName, replacing: true)
     try syncNames()
     log = new
+    restated = 0
   }
 
   /// Hashes and writes `pieces` behind what is there.
@@ -484,11 +508,26 @@ package final class Stage {
   private func finishBlock(_ digest: Digest) throws(Errno) {
     // The last, short block stays in the hasher: a proof of the whole file chains it as its tail.
     guard geometry.tail(of: received) == 0 else { return }
-    chain.append(digest)
-    hasher.reset()
+    defer {
+      chain.append(digest)
+      hasher.reset()
+    }
     // A file of one block is committed at once; a journal for it would only wear the flash.
     if log == nil, received == header.size { return }
-    try journal().append(.block(digest), stamp: knownStamp ?? 0)
+    try enter(.block(digest), in: journal())
+  }
+
+  /// Writes the next record and, every so often, what the ones before it say together.
+  private func enter(_ record: Record, in log: RecordLog) throws(Errno) {
+    let stamp = knownStamp ?? 0
+    // A block whose record failed is in the chain only.
+    if log.records - restated >= JournalEvidence.restatementInterval, log.position.blocks == chain.blocks {
+      try log.append(.name(chain.digest), stamp: stamp)
+      try log.append(.session(boot: boot.id), stamp: stamp)
+      try log.append(.checkpoint(durable: durable), stamp: stamp)
+      restated = log.records
+    }
+    try log.append(record, stamp: stamp)
   }
 
   /// The journal, made now if there was none.
@@ -496,8 +535,9 @@ package final class Stage {
     if let log { return log }
     let log = try RecordLog(newFile(location.journalName), newHeader: header.encoded())
     self.log = log
+    restated = 0
     journalIsForeign = false
-    try log.append(.session(boot: boot.id), stamp: knownStamp ?? 0)
+    try enter(.session(boot: boot.id), in: log)
     return log
   }
 
@@ -512,7 +552,7 @@ package final class Stage {
     let log: RecordLog
     do throws(Errno) {
       log = try journal()
-      try log.append(.checkpoint(durable: received), stamp: knownStamp ?? 0)
+      try enter(.checkpoint(durable: received), in: log)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -607,7 +647,7 @@ package final class Stage {
     require(md5.count == received, "an MD5 belongs to the bytes that it covers")
     guard let log, received > 0, geometry.tail(of: received) == 0 else { return }
     do throws(Errno) {
-      try log.append(.md5(md5.state), stamp: knownStamp ?? 0)
+      try enter(.md5(md5.state), in: log)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -640,7 +680,7 @@ package final class Stage {
         received = end
         guard let digest = try source.book.digests(from: chain.blocks, count: 1).first else { throw .stale }
         try finishBlock(digest)
-        if let state = try md5.state(behind: chain.blocks) { try log?.append(.md5(state), stamp: knownStamp ?? 0) }
+        if let log, let state = try md5.state(behind: chain.blocks) { try enter(.md5(state), in: log) }
       }
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
@@ -718,13 +758,15 @@ package final class Stage {
     }
   }
 
-  /// Calls `body` with the digest of each block of the finished file, in order.
+  /// Calls `body` with the digest of each block of the finished file, in order; with fewer when the journal is damaged.
   package func forEachBlock(_ body: (Digest) -> Void) throws(Errno) {
-    try log?.scan { record, _, _ in
+    var blocks: UInt64 = 0
+    try log?.scan { record, _, after in
       if case .block(let digest) = record { body(digest) }
+      blocks = after.blocks
       return true
     }
-    if geometry.tail(of: received) > 0 { body(hasher.digest()) }
+    if blocks == chain.blocks, geometry.tail(of: received) > 0 { body(hasher.digest()) }
   }
 
   /// The journal has served.

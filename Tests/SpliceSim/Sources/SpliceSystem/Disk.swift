@@ -7,6 +7,8 @@ package struct DiskFaults {
   package var read: UInt64 = 0
   package var write: UInt64 = 0
   package var sync: UInt64 = 0
+  /// Whoever is refused a sync is killed soon after it, while it cleans up.
+  package var killsTheRefused = false
   package var name: UInt64 = 0
   package var isFull = false
 

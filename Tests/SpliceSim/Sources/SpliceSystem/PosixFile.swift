@@ -95,13 +95,11 @@ package final class PosixFile: File {
   private func synced(all: Bool) throws(Errno) {
     let world = World.current
     if inode.takeWriteError() {
-      machine.disk.refusedSyncs += 1
-      throw .inputOutput
+      throw process.refusedSync()
     }
     if world.chance(faults.sync) {
       inode.syncFailing(world)
-      machine.disk.refusedSyncs += 1
-      throw .inputOutput
+      throw process.refusedSync()
     }
     inode.sync(all: all)
   }

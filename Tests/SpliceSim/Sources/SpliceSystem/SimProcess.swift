@@ -104,6 +104,13 @@ package final class SimProcess {
     world.trace("  \(self.name) \(id) \(name())")
   }
 
+  /// The answer to a sync that fails.
+  func refusedSync() -> Errno {
+    machine.disk.refusedSyncs += 1
+    if machine.disk.faults.killsTheRefused, crashPlan == nil { crashPlan = (World.current.below(8), .kill) }
+    return .inputOutput
+  }
+
   /// Counts one change. True: now it dies.
   func isCrashDue() -> Bool {
     guard let plan = crashPlan else { return false }

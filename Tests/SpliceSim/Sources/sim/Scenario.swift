@@ -101,7 +101,7 @@ enum Scenario: String, CaseIterable {
       return
     }
     switch world.below(8) {
-    case 0:
+    case 0, 6:
       // Power that goes again and again, while much is on its way to the disk.
       trial.troubles = [.cutServerPower, .cutServerPower, .cutClientPower, .killServer]
       trial.troublesLeft += 3

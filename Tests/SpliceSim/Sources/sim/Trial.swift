@@ -393,6 +393,7 @@ final class Trial {
       disk.faults.sync = world.pick([3, 10, 20])
       return
     }
+    disk.faults.killsTheRefused = world.chance(2)
     switch world.below(6) {
     case 0: disk.faults = DiskFaults()
     case 1: disk.faults.read = 20
