@@ -30,7 +30,7 @@ BOARD_PACKAGES := gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-
   libuv1-dev:arm64 libxxhash-dev:arm64 libmd-dev:arm64 libuv1-dev:armhf libxxhash-dev:armhf libmd-dev:armhf
 BOARD_TEST_PACKAGES := qemu-user
 DEB_TEST_PACKAGES := debootstrap
-# A real Qt client is built for the tests. promtool (prometheus) is tried where it is installed.
+# A real Qt client is built for the tests.
 TEST_PACKAGES := g++ qtbase5-dev
 
 BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace
@@ -98,9 +98,9 @@ run: build
 
 test: build build/board/x86_64/spliced
 	@scripts/install-packages.sh $(TEST_PACKAGES)
+	@scripts/fetch-promtool.sh build/tools
 	swift build --build-tests
-	@mkdir -p build
-	swift test --skip-build 2>&1 | tee build/test.log
+	PATH="$(CURDIR)/build/tools:$$PATH" swift test --skip-build 2>&1 | tee build/test.log
 	@$(MAKE) --no-print-directory test-lib sim sim-bite fuzz SIM_BITE_LEAST=10 FUZZ_SECONDS=10
 	@$(MAKE) --no-print-directory test-rigs
 

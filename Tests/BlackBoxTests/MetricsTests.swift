@@ -125,7 +125,7 @@ import Testing
   @Test(
     .enabled(
       if: (try? ChildProcess(["promtool", "--version"]).wait(seconds: 20)) == .exited(0),
-      "promtool is not installed here (Debian: prometheus), so the format of /metrics was not checked by it"))
+      "promtool is not here (scripts/fetch-promtool.sh), so the format of /metrics was not checked by it"))
   func promtoolAcceptsThePage() throws {
     try withTrial { trial in
       let transfer = try Transfer(trial, .put, size: 2 * blockSize, daemonArguments: Self.metrics + ["--workers", "2"])

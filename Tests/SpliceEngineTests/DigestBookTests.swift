@@ -49,6 +49,21 @@ private let block = Int(Limits.blockSize)
   }
 
   /// Found by the fuzzer of journals: whoever asks far behind the end gets nothing, not an overflow.
+  /// Hundreds who want a new file at once do not each have it read.
+  @Test func whatAnotherHasAppendedIsTakenOver() throws {
+    try write(content)
+    let trace = Trace()
+    let first = try source()
+    _ = try first.extendBook(toCover: UInt64(block), budget: .max)
+    let file = TracingFile(first.file, "file", trace)
+    let second = Source(file, first.status, try source().book)
+    #expect(try first.extendBook(toCover: first.size, budget: .max))
+    #expect(try second.extendBook(toCover: second.size, budget: .max))
+    #expect(trace.bytesRead == 0)
+    #expect(second.book.isComplete)
+    #expect(second.book.chain == first.book.chain)
+  }
+
   @Test(arguments: [true, false]) func digestsBehindTheEndAreNone(isKept: Bool) throws {
     try write(content)
     let source = try source(isKept)
@@ -163,6 +178,25 @@ private let block = Int(Limits.blockSize)
 
   /// A byte of a record is changed: the book is shorter, at the latest when the record is read; no digest and no
   /// name is ever wrong.
+  /// Two that go on in turns, each from what the other has left, write one book.
+  @Test(arguments: [1, 7, 63, 64, 65, 130])
+  func bookOfTwoIsOne(_ turn: Int) throws {
+    let books = [try book(300), try book(300)]
+    var next = 0
+    while next < 300 {
+      for book in books {
+        try book.catchUp()
+        #expect(book.blocks == UInt64(next))
+        for index in next..<min(next + turn, 300) { try book.append(digest(index)) }
+        next = min(next + turn, 300)
+      }
+    }
+    let whole = try book(300)
+    try whole.recheck()
+    #expect(whole.chain == chain(300, of: 300))
+    #expect(try whole.digests(from: 0, count: 300) == (0..<300).map(digest))
+  }
+
   @Test(arguments: [0, 5, 63, 64, 65, 66, 127, 128, 129, 130, 131, 190, 194, 195, 196, 202])
   func damagedRecordIsNeverBelieved(_ record: Int) throws {
     let count = 200

@@ -7,7 +7,8 @@ package import SpliceSystem
 /// Block digests of one content of one file, from the first block on, as far as they were needed.
 ///
 /// On disk it is a cache: it is never synced, and it is believed only for the very `FileKey` it was made
-/// for. Two books of the same content may be extended at a time: both write the same bytes.
+/// for. Two books of the same content may be extended at a time: both write the same bytes, and each can take over
+/// what the other has written.
 ///
 /// Behind every 64 blocks a record names all of them, so that opening a book and naming a prefix costs the same
 /// for every size of file. Nothing is believed that does not agree with the record before it; where a book turns
@@ -71,10 +72,17 @@ package final class DigestBook {
     if let log { try read(log, from: nil, behind: PrefixChain(geometry)) }
   }
 
+  /// Takes over what somebody else has appended to the same book meanwhile.
+  package func catchUp() throws(Errno) {
+    if let log { try read(log, from: log.position, behind: chain, isNamed: !isNameDue) }
+  }
+
   /// Reads on to the last good record; appending goes on there.
-  private func read(_ log: RecordLog, from first: RecordLog.Position?, behind named: PrefixChain) throws(Errno) {
+  private func read(
+    _ log: RecordLog, from first: RecordLog.Position?, behind named: PrefixChain, isNamed: Bool = true
+  ) throws(Errno) {
     var chain = named
-    var isNamed = true
+    var isNamed = isNamed
     var last = first
     try log.scan(from: first) { record, _, after in
       switch record {

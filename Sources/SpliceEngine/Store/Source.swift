@@ -74,6 +74,9 @@ package final class Source {
 
   private func extend(to blocks: UInt64) throws(Errno) {
     while book.blocks < blocks {
+      // Many may want the same new file at once; one of them has to read it.
+      try book.catchUp()
+      guard book.blocks < blocks else { return }
       try book.append(digestOfBytes(from: book.bytes, to: geometry.blockEnd(book.bytes, fileSize: size)))
     }
   }
