@@ -44,6 +44,8 @@ public struct SpliceClient: Sendable {
   public let address: String
   /// How long a transfer goes on trying without any progress, in whole seconds. Zero: one attempt.
   public var patience: Duration = .seconds(600)
+  /// Bytes a second, in and out, of each transfer. 0: no limit; what is less than 1,024 counts as 1,024.
+  public var rate: UInt64 = 0
   /// A folder for digests of local files, so that what was sent once need not be read again. Nil: none.
   public var cache: SplicePath?
 
@@ -110,6 +112,7 @@ public struct SpliceClient: Sendable {
       files: files.map { TransferPlan.File(local: $0.local.bytes, remote: $0.remote?.bytes ?? []) })
     plan.isRecursive = isRecursive
     plan.cacheFolder = cache?.bytes
+    plan.bytesPerSecond = rate == 0 ? 0 : max(rate, ClientRun.bytesPerSecondMin)
     plan.retrySeconds = UInt64(max(0, patience.components.seconds))
     return plan
   }

@@ -22,6 +22,8 @@ package final class ClientRun: LinkOwner {
   /// Large files that move at a time: one that moves, one that is about to.
   private static let bulkMax = 2
   private static let bufferBytes = 16 << 20
+  /// Slower than this a peer would be taken for lost.
+  package static let bytesPerSecondMin: UInt64 = 1 << 10
 
   package let loop: Loop
   package let pool: BufferPool
@@ -30,6 +32,8 @@ package final class ClientRun: LinkOwner {
   package let boot: Boot
   /// How long a task waits for its next message before the connection is taken for broken; see `Patience`.
   package var answerMilliseconds: UInt64 = 120_000
+  /// What may come and go over all connections of the run, one after another; 0: no limit. Before `run`.
+  package var bytesPerSecond: UInt64 = 0
   private let place: ServerPlace
   private let source: any TaskSource
   private let observer: any ClientObserver
@@ -69,6 +73,7 @@ package final class ClientRun: LinkOwner {
   private var lastNotice: ClientError?
   private var givingUp: ClientError?
   private var ticker: Timer?
+  private var rates: RateKeeper?
   private var signals: [SignalWatcher] = []
   private var trigger: Trigger?
   package private(set) var isInterrupted = false
@@ -123,6 +128,10 @@ package final class ClientRun: LinkOwner {
     let ticker = try Timer(loop) { self.tick() }
     ticker.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
     self.ticker = ticker
+    if bytesPerSecond > 0 {
+      rates = try RateKeeper(loop)
+      rates?.setRate(bytesPerSecond)
+    }
     connect()
     while loop.run() {}
     loop.close()
@@ -345,6 +354,7 @@ package final class ClientRun: LinkOwner {
       do throws(Errno) { try socket.setNoDelay() } catch { /* Only latency would suffer. */ }
       do throws(UVError) {
         let link = try Link(loop, socket, pool: pool, owner: self)
+        link.throttle = rates.map { Throttle($0, bytesPerSecond: 0) }
         self.link = link
         heardAt = loop.now
         answeredAt = loop.now
@@ -446,6 +456,8 @@ package final class ClientRun: LinkOwner {
     for signal in signals { signal.close() }
     signals = []
     trigger?.close()
+    rates?.close()
+    rates = nil
     if link == nil { closeTicker() }
   }
 

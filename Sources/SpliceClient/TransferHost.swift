@@ -37,6 +37,8 @@ package struct TransferPlan: Sendable {
   package var cacheFolder: [UInt8]?
   /// How long to go on trying without any progress; 0: one attempt.
   package var retrySeconds: UInt64 = 600
+  /// What may come and go; 0: no limit, else at least `ClientRun.bytesPerSecondMin`.
+  package var bytesPerSecond: UInt64 = 0
 
   package init(_ direction: Direction, url: [UInt8], files: [File]) {
     self.direction = direction
@@ -173,6 +175,7 @@ package final class TransferHost: ClientObserver, @unchecked Sendable {
     var isCancelled = false
     do throws(UVError) {
       let run = try ClientRun(server, retrySeconds: plan.retrySeconds, source: makeSource(), observer: self)
+      run.bytesPerSecond = plan.bytesPerSecond
       mutex.withLock {
         state = .running(run)
         if isCancelWanted { run.requestCancel() }

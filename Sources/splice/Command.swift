@@ -43,6 +43,8 @@ struct PutCommand: Equatable {
   var cache = CacheChoice.standard
   /// 0: one try.
   var retrySeconds = defaultRetrySeconds
+  /// 0: as fast as it goes.
+  var bytesPerSecond: UInt64 = 0
   var report = ReportOptions()
 }
 
@@ -54,6 +56,8 @@ struct GetCommand: Equatable {
   var isRecursive = false
   /// 0: one try.
   var retrySeconds = defaultRetrySeconds
+  /// 0: as fast as it goes.
+  var bytesPerSecond: UInt64 = 0
   var report = ReportOptions()
 }
 
@@ -224,6 +228,7 @@ extension PutCommand {
       cache = .none
     }
     retrySeconds = options.retrySeconds
+    bytesPerSecond = options.bytesPerSecond
     report = options.report
   }
 }
@@ -247,6 +252,7 @@ extension GetCommand {
     }
     isRecursive = options.has(.recursive)
     retrySeconds = options.retrySeconds
+    bytesPerSecond = options.bytesPerSecond
     report = options.report
   }
 }

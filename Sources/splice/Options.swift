@@ -5,7 +5,7 @@ internal import SpliceClient
 internal import SpliceSystem
 
 enum Option: Int32 {
-  case help, version, recursive, json, quiet, retryFor, ifAbsent, create, cache, noCache, long, control, watch, remove
+  case help, version, recursive, json, quiet, retryFor, limitRate, ifAbsent, create, cache, noCache, long, control, watch, remove
 
   var long: LongOption {
     switch self {
@@ -15,6 +15,7 @@ enum Option: Int32 {
     case .json: LongOption(name: "json", takesValue: false, id: rawValue)
     case .quiet: LongOption(name: "quiet", takesValue: false, short: UInt8(ascii: "q"), id: rawValue)
     case .retryFor: LongOption(name: "retry-for", takesValue: true, id: rawValue)
+    case .limitRate: LongOption(name: "limit-rate", takesValue: true, id: rawValue)
     case .ifAbsent: LongOption(name: "if-absent", takesValue: false, id: rawValue)
     case .create: LongOption(name: "create", takesValue: false, id: rawValue)
     case .cache: LongOption(name: "cache", takesValue: true, id: rawValue)
@@ -30,8 +31,8 @@ enum Option: Int32 {
 extension CommandName {
   var options: [Option] {
     switch self {
-    case .put: [.help, .recursive, .json, .quiet, .retryFor, .ifAbsent, .create, .cache, .noCache]
-    case .get: [.help, .recursive, .json, .quiet, .retryFor]
+    case .put: [.help, .recursive, .json, .quiet, .retryFor, .limitRate, .ifAbsent, .create, .cache, .noCache]
+    case .get: [.help, .recursive, .json, .quiet, .retryFor, .limitRate]
     case .list: [.help, .long, .json]
     case .stat, .verify: [.help, .json]
     case .remove: [.help, .recursive]
@@ -53,6 +54,7 @@ struct Options {
   let command: CommandName
   let operands: [[UInt8]]
   private(set) var retrySeconds = defaultRetrySeconds
+  private(set) var bytesPerSecond: UInt64 = 0
   private(set) var cacheFolder: [UInt8]?
   private(set) var control: [UInt8]?
   private(set) var report = ReportOptions()
@@ -86,6 +88,11 @@ struct Options {
         throw usage(value, "--retry-for takes whole seconds, as in --retry-for 600")
       }
       retrySeconds = seconds
+    case .limitRate:
+      guard let rate = parseSize(value), rate >= ClientRun.bytesPerSecondMin else {
+        throw usage(value, "--limit-rate takes bytes a second, 1KiB at least, as in --limit-rate 500KiB")
+      }
+      bytesPerSecond = rate
     case .cache:
       if value.isEmpty { throw usage(value, "--cache takes the name of a folder") }
       cacheFolder = value

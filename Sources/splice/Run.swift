@@ -43,12 +43,14 @@ private func printText(_ text: [UInt8]) -> ExitStatus {
 
 /// Runs tasks against a server until all have ended.
 func run(
-  _ server: ServerPlace, retrySeconds: UInt32, _ source: any TaskSource, _ reporter: RunReporter
+  _ server: ServerPlace, retrySeconds: UInt32, bytesPerSecond: UInt64 = 0, _ source: any TaskSource,
+  _ reporter: RunReporter
 ) -> ExitStatus {
   do throws(UVError) {
     let run = try ClientRun(
       server, retrySeconds: UInt64(retrySeconds), source: source,
       observer: reporter)
+    run.bytesPerSecond = bytesPerSecond
     try run.obeySignals()
     try run.run()
     let status = reporter.finish()
@@ -73,7 +75,9 @@ func runPut(_ command: PutCommand) -> ExitStatus {
     operands: command.operands, destination: command.destination, isRecursive: command.isRecursive,
     observer: reporter)
   let source = UploadSource(tree, policy: policy, DigestCache(path: command.cache.folder))
-  return run(command.destination.server, retrySeconds: command.retrySeconds, source, reporter)
+  return run(
+    command.destination.server, retrySeconds: command.retrySeconds, bytesPerSecond: command.bytesPerSecond, source,
+    reporter)
 }
 
 func runGet(_ command: GetCommand) -> ExitStatus {
@@ -85,7 +89,9 @@ func runGet(_ command: GetCommand) -> ExitStatus {
     let localPath = LocalNames.localPath(of: remote, to: command.local, isFolder: isFolder)
     source.add(remote.path, localPath: localPath)
   }
-  return run(command.sources[0].server, retrySeconds: command.retrySeconds, source, reporter)
+  return run(
+    command.sources[0].server, retrySeconds: command.retrySeconds, bytesPerSecond: command.bytesPerSecond, source,
+    reporter)
 }
 
 /// Asks one question about each target and prints the answers in order as they come.

@@ -37,6 +37,7 @@ enum CommandName: CaseIterable {
             --if-absent        leave files that the server has, and call that success
             --create           fail for files that the server has
             --retry-for SEC    keep trying over a broken link so long (600; 0: try once)
+            --limit-rate SIZE  bytes a second at most, like 500KiB (no limit)
             --cache DIR        keep digests of local files in DIR
             --no-cache         keep none, use none
             --json             one JSON object a file on standard output
@@ -55,6 +56,7 @@ enum CommandName: CaseIterable {
 
         -r, --recursive        fetch folders, too
             --retry-for SEC    keep trying over a broken link so long (600; 0: try once)
+            --limit-rate SIZE  bytes a second at most, like 500KiB (no limit)
             --json             one JSON object a file on standard output
         -q, --quiet            print errors only
             --help             print this

@@ -221,6 +221,16 @@ import Testing
     }
   }
 
+  @Test(arguments: Route.allCases)
+  func clientLimitsItsRate(_ route: Route) throws {
+    try withTrial("\(#function) \(route)") { trial in
+      let transfer = try Transfer(trial, route, size: 4 * blockSize, clientOptions: ["--limit-rate", "2MiB"])
+      let begin = ContinuousClock.now
+      try transfer.finish()
+      #expect(begin.duration(to: .now) > .milliseconds(1700), trial.note())
+    }
+  }
+
   @Test func roomIsLeftFree() throws {
     try withTrial { trial in
       let disk = try trial.disk("64m")

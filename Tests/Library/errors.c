@@ -236,6 +236,10 @@ void test_options_of_other_versions(void)
     CHECK_EQ(splice_put("splice://h/", &file, 1, &options, &transfer, &error), SPLICE_ERR_INVALID);
     CHECK(strstr(error.text, "retry_seconds") != NULL);
     listen_to(&options, &heard);
+    options.rate = 1023;
+    CHECK_EQ(splice_put("splice://h/", &file, 1, &options, &transfer, &error), SPLICE_ERR_INVALID);
+    CHECK(strstr(error.text, "rate") != NULL);
+    listen_to(&options, &heard);
     options.existing = (splice_existing)3;
     CHECK_EQ(splice_put("splice://h/", &file, 1, &options, &transfer, NULL), SPLICE_ERR_INVALID);
 }

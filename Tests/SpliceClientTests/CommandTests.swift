@@ -23,13 +23,14 @@ import Testing
     expected.isRecursive = true
     expected.report = ReportOptions(format: .json, isQuiet: true)
     expected.retrySeconds = 0
+    expected.bytesPerSecond = 500 << 10
     expected.existing = .keep
     expected.cache = .folder(Array("c".utf8))
-    let line = "put -rq a --json --retry-for=0 b --if-absent splice://h/x/ --cache c"
+    let line = "put -rq a --json --retry-for=0 b --limit-rate 500KiB --if-absent splice://h/x/ --cache c"
     #expect(try parse(line) == .put(expected))
     expected.existing = .refuse
     expected.cache = .none
-    #expect(try parse("put -rq --json --retry-for 0 --create --no-cache a b splice://h/x/") == .put(expected))
+    #expect(try parse("put -rq --json --retry-for 0 --limit-rate=512000 --create --no-cache a b splice://h/x/") == .put(expected))
   }
 
   @Test func getTakesItsOptions() throws {
@@ -79,6 +80,8 @@ import Testing
     ("put --if-absent --create a splice://h/", "", "exclude"),
     ("put --cache c --no-cache a splice://h/", "", "exclude"),
     ("put --retry-for", "--retry-for", "needs a value"),
+    ("get --limit-rate 1023 splice://h/a", "1023", "1KiB at least"),
+    ("get --limit-rate fast splice://h/a", "fast", "bytes a second"),
     ("put --retry-for 1.5 a splice://h/", "1.5", "whole seconds"),
     ("put --retry-for=-1 a splice://h/", "-1", "whole seconds"),
     ("put --retry-for 4294967296 a splice://h/", "4294967296", "whole seconds"),

@@ -360,6 +360,7 @@ typedef struct splice_transfer_options {
     void (*on_notice)(void *user, const char *text); /* no error: a link that broke, a file passed over */
     void (*on_end)(void *user, int result); /* the last call, with what splice_transfer_run returns */
     void *user; /* passed on to all */
+    uint64_t rate; /* bytes a second, in and out, at least 1024. 0: no limit */
 } splice_transfer_options;
 
 /*

@@ -17,13 +17,17 @@ final class Transfer {
   let daemon: Daemon
   let proxy: CutProxy
   let client: Client
+  private let clientOptions: [RawString]
   /// Where the bytes come from.
   let source: RawString
   /// Where the bytes have to be in the end.
   let target: RawString
 
-  init(_ trial: Trial, _ route: Route, size: Int, daemonArguments: [RawString] = []) throws {
+  init(
+    _ trial: Trial, _ route: Route, size: Int, daemonArguments: [RawString] = [], clientOptions: [RawString] = []
+  ) throws {
     self.trial = trial
+    self.clientOptions = clientOptions
     self.route = route
     self.size = size
     daemon = try trial.daemon(daemonArguments)
@@ -39,7 +43,7 @@ final class Transfer {
   var payload: CutProxy.Direction { route == .put ? .toServer : .toClient }
 
   private var arguments: [RawString] {
-    route == .put ? [source, proxy.url("file.bin")] : [proxy.url("file.bin"), target]
+    clientOptions + (route == .put ? [source, proxy.url("file.bin")] : [proxy.url("file.bin"), target])
   }
 
   func start(retryFor seconds: Int = 0) throws -> ChildProcess {
