@@ -10,11 +10,10 @@ command -v apt-get >/dev/null || { echo "no promtool: /metrics is not checked by
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 as_root=
-[ "$(id -u)" -eq 0 ] || as_root=sudo
+[ "$(id -u)" -eq 0 ] || as_root="sudo -n"
 fetch() { (cd "$work" && apt-get -q -o APT::Sandbox::User=root download prometheus); }
-if (fetch || { $as_root apt-get -q update && fetch; }) && dpkg-deb -x "$work"/prometheus_*.deb "$work/root"; then
-  mkdir -p "$folder"
-  mv "$work/root/usr/bin/promtool" "$folder/promtool"
-else
-  echo "no promtool: /metrics is not checked by it" >&2
-fi
+get() {
+  (fetch || { $as_root apt-get -q update && fetch; }) && dpkg-deb -x "$work"/prometheus_*.deb "$work/root" &&
+    mkdir -p "$folder" && mv "$work/root/usr/bin/promtool" "$folder/promtool"
+}
+get || echo "no promtool: /metrics is not checked by it" >&2

@@ -436,8 +436,12 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func keepDigests(of stage: Stage, _ status: FileStatus) {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
+      var known = book.blocks
       try stage.forEachBlock { digest in
-        guard book.blocks * book.geometry.blockSize < status.size else { return }
+        if known > 0 {
+          known -= 1
+          return
+        }
         do throws(Errno) { try book.append(digest) } catch { /* The next run reads the file instead. */ }
       }
       try stage.removeJournal()
@@ -502,7 +506,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       return
     }
     if case .failed(let error) = outcome, !isClosing {
-      end(failure(error))
+      // Somebody else wrote to what there is, or its journal is damaged: the next opening reads it.
+      if error.code == .changed, !stageIsForeign { restart(failure(error)) } else { end(failure(error)) }
     } else if !isClosing {
       handleOutcome(finished)
     } else if case .failed = outcome {

@@ -189,6 +189,9 @@ package struct BootID: Equatable, Sendable {
   }
 
   fileprivate init(_ digest: Digest) { self.digest = digest }
+
+  /// Where it is not, two boots look alike.
+  package var isKnown: Bool { digest != Digest(high: 0, low: 0) }
 }
 
 /// The parts that journals and digest books share.

@@ -37,7 +37,7 @@ package struct RateLimit: Sendable {
     fraction = thousandths % 1000
     filledAt = now
     level += min(Int64(clamping: gained), capacity - level)
-    return Int(max(0, level))
+    return Int(clamping: max(0, level))
   }
 
   package mutating func take(_ count: Int) { level -= Int64(count) }

@@ -239,7 +239,10 @@ package final class Link {
         return pool.wait(self)
       }
       defer { pool.unpin(buffer) }
-      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[buffer.filled...])
+      let space = buffer.bytes.count - buffer.filled
+      // Elsewhere the budget only ends a turn; what a rate allows is not to be overdrawn by more than it fills soon.
+      let most = throttle == nil ? space : min(space, budget)
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[buffer.filled..<buffer.filled + most])
       let received: Received
       do throws(Errno) { received = try transport.receive(into: room) } catch { return end(.failed(error)) }
       switch received {
@@ -249,7 +252,7 @@ package final class Link {
         bytesReceived += UInt64(count)
         let start = buffer.filled
         buffer.filled += count
-        isBulk = count == room.count || count >= Limits.bulkMin
+        isBulk = count == space || count >= Limits.bulkMin
         parse(buffer, start..<buffer.filled)
         // The socket is empty: asking again would only cost a system call.
         if count < room.count { return }

@@ -71,7 +71,7 @@ struct OutputQueue {
         } catch { throw .socket(error) }
         if sent == 0 { throw .fileEnded }
       } else {
-        sent = try sendMemory(transport)
+        sent = try sendMemory(transport, budget: budget - total)
       }
       guard let sent else { return (total, true) }
       advance(sent, pool)
@@ -80,25 +80,29 @@ struct OutputQueue {
     return (total, false)
   }
 
-  private func sendMemory(_ transport: any Transport) throws(SendFailure) -> Int? {
+  private func sendMemory(_ transport: any Transport, budget: Int) throws(SendFailure) -> Int? {
     let result: Result<Int?, Errno> = messages.withUnsafeBytes { raw in
       withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: Self.gatherMax) { pieces in
         var used = 0
         var offset = messagesSent
         var more = false
+        var left = budget
         gathering: for index in first..<segments.count {
+          let piece: UnsafeRawBufferPointer
           switch segments[index] {
-          case _ where used == Self.gatherMax: break gathering
+          case _ where used == Self.gatherMax || left == 0: break gathering
           case .messages(let size):
-            pieces.initializeElement(
-              at: used, to: UnsafeRawBufferPointer(rebasing: raw[offset..<offset + size]))
+            piece = UnsafeRawBufferPointer(rebasing: raw[offset..<offset + size])
             offset += size
-          case .slice(let slice): pieces.initializeElement(at: used, to: slice.bytes)
+          case .slice(let slice): piece = slice.bytes
           case .file:
             // The header in front of file bytes leaves in one packet with them.
             more = true
             break gathering
           }
+          let part = UnsafeRawBufferPointer(rebasing: piece[..<min(piece.count, left)])
+          pieces.initializeElement(at: used, to: part)
+          left -= part.count
           used += 1
         }
         let gathered = UnsafeBufferPointer(rebasing: UnsafeBufferPointer(pieces)[..<used])

@@ -221,10 +221,11 @@ import Testing
     }
   }
 
-  @Test(arguments: Route.allCases)
-  func clientLimitsItsRate(_ route: Route) throws {
-    try withTrial("\(#function) \(route)") { trial in
-      let transfer = try Transfer(trial, route, size: 4 * blockSize, clientOptions: ["--limit-rate", "2MiB"])
+  /// Slow ones, too: nothing is sent or read in advance.
+  @Test(arguments: [(4 * blockSize, RawString("2MiB")), (12 << 10, "6KiB")], Route.allCases)
+  func clientLimitsItsRate(_ amount: (size: Int, rate: RawString), _ route: Route) throws {
+    try withTrial("\(#function) \(amount.size) \(route)") { trial in
+      let transfer = try Transfer(trial, route, size: amount.size, clientOptions: ["--limit-rate", amount.rate])
       let begin = ContinuousClock.now
       try transfer.finish()
       #expect(begin.duration(to: .now) > .milliseconds(1700), trial.note())

@@ -115,6 +115,34 @@ private let block = Int(Limits.blockSize)
     #expect(stage.proof == bench.proof(content, Int(stage.received)))
   }
 
+  /// A full disk is no reason to read it all again at the next try.
+  @Test func refusedRoomLeavesTheStageUntouched() throws {
+    let first = try open()
+    try bench.fill(first, content, to: 2 * block)
+    try first.close()
+    let second = try open()
+    bench.trace.reserveError = .noSpace
+    #expect(throws: StoreError(.noSpace, .noSpace)) { try second.resume(at: second.proof) }
+    try second.close()
+    bench.trace.reserveError = nil
+    bench.trace.forget()
+    #expect(try open().proof == bench.proof(content, 2 * block))
+    #expect(bench.trace.bytesRead < block)
+  }
+
+  /// The journal that is begun anew then says less than the one before it.
+  @Test func powerCutWhileItIsReadAgainLosesNothing() throws {
+    try abandon(at: 3 * block, checkpointAt: 3 * block)
+    try change(at: 10, content[10])
+    do {
+      let stage = try bench.begin("a", size: content.count)
+      let isWhole = try stage.takeUpMore(budget: 1)
+      #expect(!isWhole)
+    }
+    bench.reboot()
+    #expect(try open().proof == bench.proof(content, 3 * block))
+  }
+
   @Test func powerCutKeepsBlocksThatStillMatch() throws {
     try abandon(at: 3 * block, checkpointAt: block)
     bench.reboot()

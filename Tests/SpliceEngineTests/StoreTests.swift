@@ -53,6 +53,23 @@ import Testing
     #expect(try plan() == ["sync names"])
   }
 
+  /// Between the rename and the end of the commit somebody may ask for the file, and have it read.
+  @Test func digestsThatAReaderHasMadeAreNotRepeated() throws {
+    let block = Int(Limits.blockSize)
+    let content = pattern(3 * block + 7)
+    let store = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    let path = try #require(WirePath(bytes("new")))
+    let stage = try bench.open("a", size: content.count)
+    try bench.fill(stage, content)
+    _ = try stage.seal(bench.proof(content))
+    let status = try stage.install(in: bench.directory, as: bytes("new"), replacing: true)
+    #expect(try store.openSource(path).extendBook(toCover: UInt64(2 * block), budget: .max))
+    store.keepDigests(of: stage, status, path)
+    let source = try store.openSource(path)
+    #expect(source.book.isComplete)
+    #expect(try source.proof(of: source.size) == bench.proof(content))
+  }
+
   @Test(arguments: ["sync folder/file", "sync names"])
   func failedSyncIsNotHidden(event: String) throws {
     bench.trace.fail(event, with: .inputOutput)

@@ -11,6 +11,8 @@ final class Trace {
   fileprivate(set) var bytesRead = 0
   /// As on a file system without fallocate.
   var cannotReserve = false
+  /// What comes of reserving room.
+  var reserveError: Errno?
   /// What the disk says to have, instead of the truth.
   var freeSpace: UInt64?
   private var failures: [String: (error: Errno, after: Int)] = [:]
@@ -141,6 +143,7 @@ final class TracingFile: File {
   func truncate(to size: UInt64) throws(Errno) { try real.truncate(to: size) }
   func reserve(from offset: UInt64, count: UInt64) throws(Errno) -> Bool {
     if trace.cannotReserve { return false }
+    if let error = trace.reserveError { throw error }
     return try real.reserve(from: offset, count: count)
   }
   func setModified(_ time: Timestamp) throws(Errno) { try real.setModified(time) }

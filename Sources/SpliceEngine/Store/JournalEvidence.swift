@@ -76,7 +76,7 @@ struct JournalEvidence {
       last = (stamp, after)
       return true
     }
-    guard let chain, isOurs, let checkpoint, let last, last.stamp == status.key.stamp,
+    guard let chain, isOurs, boot.id.isKnown, let checkpoint, let last, last.stamp == status.key.stamp,
       chain.blocks <= geometry.wholeBlocks(in: status.size)
     else { return false }
     trusted = chain
@@ -106,7 +106,7 @@ struct JournalEvidence {
     }
     let recorded = UInt64(digests.count)
     let isUntouched = lastStamp == status.key.stamp
-    if lastBoot == boot.id {
+    if boot.id.isKnown, lastBoot == boot.id {
       guard isUntouched else {
         end = nil
         self.recorded = digests
@@ -123,7 +123,8 @@ struct JournalEvidence {
       trustedBlocks = geometry.wholeBlocks(in: checkpoint)
       durable = checkpoint
       suspects = Array(digests[Int(trustedBlocks)...])
-      limit = max(checkpoint, recorded * geometry.blockSize)
+      // A journal that covers nothing may have been begun anew over bytes that an older one had covered.
+      limit = trustedBlocks > 0 ? max(checkpoint, recorded * geometry.blockSize) : nil
     }
     for digest in digests[..<Int(trustedBlocks)] { trusted.append(digest) }
     if trustedBlocks < recorded { end = nil }

@@ -308,7 +308,7 @@ package final class Stage {
   private func forgetDamagedJournal() throws(Errno) -> Errno {
     log = nil
     try removeIfThere(location.journalName)
-    return .inputOutput
+    return .stale
   }
 
   // MARK: Receiving
@@ -372,8 +372,8 @@ package final class Stage {
       try rewriteJournal()
     } else if let log {
       if log.position.blocks > chain.blocks {
-        try log.cut(at: positionBehind(blocks: chain.blocks))
         restated = 0
+        try log.cut(at: positionBehind(blocks: chain.blocks))
       }
       try enter(.checkpoint(durable: durable), in: log)
       do throws(Errno) {
@@ -389,7 +389,13 @@ package final class Stage {
     writebackBegun = received
     try file.truncate(to: received)
     var isReserved = true
-    if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
+    do throws(Errno) {
+      if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
+    } catch {
+      // No room is no reason to read everything again the next time.
+      knownStamp = try stamp(file)
+      throw error
+    }
     knownStamp = try stamp(file)
     if let log { try enter(.session(boot: boot.id), in: log) }
     return isReserved
@@ -513,7 +519,7 @@ package final class Stage {
       hasher.reset()
     }
     // A file of one block is committed at once; a journal for it would only wear the flash.
-    if log == nil, received == header.size { return }
+    if log == nil, isWriting, received == header.size { return }
     try enter(.block(digest), in: journal())
   }
 
@@ -582,7 +588,13 @@ package final class Stage {
   /// the next sync would lie: nothing behind the last checkpoint is believed again.
   private func distrust() {
     received = durable
-    // First of all: whoever takes the stage up after a kill in the middle of this reads what the disk has.
+    // From now on it looks like written by somebody else, so that nobody takes it up without reading it.
+    _ = succeeds { () throws(Errno) in
+      guard let data else { return }
+      let modified = try data.status().modified
+      try data.setModified(Timestamp(seconds: modified.seconds, nanoseconds: modified.nanoseconds ^ 1))
+    }
+    // Then at once: whoever takes the stage up after a kill in the middle of this reads what the disk has.
     data?.dropCached()
     // Each step by itself: a disk that has just failed may fail at one of these, too.
     let kept = succeeds { () throws(Errno) in try recordedDigests(geometry.wholeBlocks(in: durable)) }

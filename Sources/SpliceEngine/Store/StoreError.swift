@@ -26,6 +26,7 @@ package struct StoreError: Error, Equatable {
     case .notEmpty: code = .notEmpty
     // openat2 answers these when a path leaves the root or a link turns in circles.
     case .crossDevice, .loop, .nameTooLong: code = .badPath
+    case .stale: code = .changed
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: code = .busy
     default: code = otherwise
     }

@@ -41,11 +41,12 @@ final class CutProxy: Endpoint, @unchecked Sendable {
   private var targetPort: Int
   private var rules: [Rule] = []
   private var passedBytes = [0, 0]
+  /// The same for each connection, in the order in which they came.
+  private var passedBytesOfConnections: [[Int]] = []
   private var heldDirections: Set<Direction> = []
   private var frozen = false
   private var refusing = false
   private var faultCount = 0
-  private var connectionCount = 0
 
   init(to daemon: some Endpoint) throws {
     targetPort = daemon.port
@@ -68,10 +69,14 @@ final class CutProxy: Endpoint, @unchecked Sendable {
   }
 
   func passed(_ direction: Direction) -> Int { lock.withLock { passedBytes[direction.rawValue] } }
+  /// Over the connections after the first `count`, of which some may still deliver what a dead client has sent.
+  func passed(_ direction: Direction, afterConnections count: Int) -> Int {
+    lock.withLock { passedBytesOfConnections.dropFirst(count).reduce(0) { $0 + $1[direction.rawValue] } }
+  }
   /// How many faults have struck.
   var strikes: Int { lock.withLock { faultCount } }
   /// How many connections the relay has accepted.
-  var connections: Int { lock.withLock { connectionCount } }
+  var connections: Int { lock.withLock { passedBytesOfConnections.count } }
 
   /// Waits until a `hold` has struck; false when the process ended before that.
   func isHeld(before process: ChildProcess) -> Bool {
@@ -107,13 +112,16 @@ final class CutProxy: Endpoint, @unchecked Sendable {
   /// Lets `send` pass as many of `available` bytes as come before the next fault, and counts them.
   ///
   /// - Returns: what `send` returned: the bytes that went out, 0 when a fault is due first, -1 for an error.
-  func pass(_ available: Int, _ direction: Direction, _ send: (Int) -> Int) -> Int {
+  func pass(_ available: Int, _ direction: Direction, of connection: Int, _ send: (Int) -> Int) -> Int {
     lock.withLock {
       let next = rules.filter { $0.direction == direction }.map(\.byte).min() ?? Int.max
       let allowed = min(available, max(0, next - passedBytes[direction.rawValue]))
       if allowed == 0 { return 0 }
       let sent = send(allowed)
-      if sent > 0 { passedBytes[direction.rawValue] += sent }
+      if sent > 0 {
+        passedBytes[direction.rawValue] += sent
+        passedBytesOfConnections[connection][direction.rawValue] += sent
+      }
       return sent
     }
   }
@@ -150,13 +158,13 @@ final class CutProxy: Endpoint, @unchecked Sendable {
       guard poll(&interest, 2, -1) > 0 else { continue }
       if interest[1].revents != 0 { return }
       guard let client = Descriptors.accept(listener) else { continue }
-      let target = lock.withLock {
-        connectionCount += 1
-        return refusing ? nil : targetPort
+      let (target, number) = lock.withLock {
+        passedBytesOfConnections.append([0, 0])
+        return (refusing ? nil : targetPort, passedBytesOfConnections.count - 1)
       }
       if let target, let server = try? Sockets.connected(to: target) {
         runThread { [self] in
-          var link = CutProxyLink(proxy: self, client: client, server: server)
+          var link = CutProxyLink(proxy: self, number: number, client: client, server: server)
           link.run()
         }
       } else {

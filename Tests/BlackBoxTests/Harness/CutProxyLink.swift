@@ -18,10 +18,12 @@ struct CutProxyLink {
   private enum Verdict { case goOn, finished, reset }
 
   private let proxy: CutProxy
+  private let number: Int
   private var lanes: [Lane]
 
-  init(proxy: CutProxy, client: Int32, server: Int32) {
+  init(proxy: CutProxy, number: Int, client: Int32, server: Int32) {
     self.proxy = proxy
+    self.number = number
     lanes = [
       Lane(direction: .toServer, from: client, to: server), Lane(direction: .toClient, from: server, to: client),
     ]
@@ -85,7 +87,7 @@ struct CutProxyLink {
       }
       if lanes[index].pending.isEmpty { break }
       let (pending, target) = (lanes[index].pending, lanes[index].to)
-      let sent = proxy.pass(pending.count, direction) { allowed in
+      let sent = proxy.pass(pending.count, direction, of: number) { allowed in
         pending.withUnsafeBytes { send(target, $0.baseAddress, allowed, 0) }
       }
       if sent < 0 { return errno == EAGAIN ? .goOn : .reset }
