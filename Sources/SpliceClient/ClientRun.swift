@@ -591,7 +591,9 @@ package final class ClientRun: LinkOwner {
     let silence = now.milliseconds(since: heardAt)
     if silence > Self.silenceMilliseconds { return link.close() }
     if waitsInVain(link, now) { return link.close() }
-    if isReady, silence > pingMilliseconds, now.milliseconds(since: lastPing) > pingMilliseconds {
+    // Also while much is heard: where this side reads slowly, the server has long sent all that its socket takes, and
+    // would hear nothing from us.
+    if isReady, now.milliseconds(since: lastPing) > pingMilliseconds {
       lastPing = now
       link.send { FrameHeader(.ping, length: 0, stream: 0).append(to: &$0) }
     }

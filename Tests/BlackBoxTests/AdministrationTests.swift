@@ -232,6 +232,16 @@ import Testing
     }
   }
 
+  /// The daemon has handed over everything long before it is read, and must not take that for silence.
+  @Test func slowReaderIsNotSilent() throws {
+    try withTrial { trial in
+      let transfer = try Transfer(
+        trial, .get, size: 40 << 10, daemonArguments: ["--idle-timeout", "6"], clientOptions: ["--limit-rate", "4KiB"])
+      try transfer.finish()
+      #expect(!transfer.daemon.process.standardError.contains("silent"), trial.note())
+    }
+  }
+
   @Test func roomIsLeftFree() throws {
     try withTrial { trial in
       let disk = try trial.disk("64m")
