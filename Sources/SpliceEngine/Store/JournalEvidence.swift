@@ -106,16 +106,11 @@ struct JournalEvidence {
     }
     let recorded = UInt64(digests.count)
     let isUntouched = lastStamp == status.key.stamp
-    if boot.id.isKnown, lastBoot == boot.id {
-      guard isUntouched else {
-        end = nil
-        self.recorded = digests
-        recordedDurable = checkpoint
-        return
-      }
+    let isSameBoot = boot.id.isKnown && lastBoot == boot.id
+    if isSameBoot, isUntouched {
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
-    } else if isUntouched || status.changed.isBefore(boot.startedAt) {
+    } else if !isSameBoot, isUntouched || status.changed.isBefore(boot.startedAt) {
       guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else {
         end = nil
         return
@@ -125,6 +120,11 @@ struct JournalEvidence {
       suspects = Array(digests[Int(trustedBlocks)...])
       // A journal that covers nothing may have been begun anew over bytes that an older one had covered.
       limit = trustedBlocks > 0 ? max(checkpoint, recorded * geometry.blockSize) : nil
+    } else {
+      end = nil
+      self.recorded = digests
+      recordedDurable = checkpoint
+      return
     }
     for digest in digests[..<Int(trustedBlocks)] { trusted.append(digest) }
     if trustedBlocks < recorded { end = nil }

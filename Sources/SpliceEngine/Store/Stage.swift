@@ -153,6 +153,8 @@ package final class Stage {
     let limit = min(status.size, evidence.limit ?? status.size)
     durable = min(evidence.durable, limit)
     if limit > received + geometry.blockSize, let log {
+      // What a sync has failed for may still be in memory; what counts is what the disk has.
+      file.dropCached()
       // What follows is written by this process, under this boot.
       try enter(.session(boot: boot.id), in: log)
     }
@@ -202,10 +204,14 @@ package final class Stage {
         try hashTail(file, to: max(durable, received))
         return true
       }
-      if unread.matching == chain.blocks, chain.blocks < UInt64(unread.recorded.count),
-        unread.recorded[Int(chain.blocks)] == digest
-      {
-        unread.matching += 1
+      if unread.matching == chain.blocks, chain.blocks < UInt64(unread.recorded.count) {
+        if unread.recorded[Int(chain.blocks)] == digest {
+          unread.matching += 1
+        } else if unread.recordedDurable < end, unread.recordedDurable > end - geometry.blockSize {
+          // The last checkpoint lies in this block: what came behind it may be lost, what came before it is not.
+          try hashTail(file, to: unread.recordedDurable)
+          return true
+        }
       }
       try finishBlock(digest)
     }

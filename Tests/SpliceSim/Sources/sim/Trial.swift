@@ -345,7 +345,10 @@ final class Trial {
     switch trouble {
     case .cut: if world.network.cut(world) { cuts += 1 }
     case .sever: if world.network.sever(world) { cuts += 1 }
-    case .stall: world.network.stall(world)
+    case .stall:
+      world.network.stall(world)
+      // A long one makes the server close the connection, and what is still on its way then is drained.
+      cuts += 1
     case .killServer: daemon?.crashPlan = (world.below(14), .kill)
     case .cutServerPower: daemon?.crashPlan = (world.below(14), .powerCut)
     case .stopServer: daemon?.send(signal: SignalWatcher.terminate)
@@ -404,7 +407,10 @@ final class Trial {
       // What cleans up behind a failed sync fails, too.
       disk.faults.sync = 3
       disk.faults.name = 3
-      if disk === server.disk { ledger.refusesCleanUp = true }
+    }
+    let faults = disk.faults
+    if disk === server.disk, faults.sync > 0, faults.name + faults.read + faults.write > 0 {
+      ledger.refusesCleanUp = true
     }
   }
 
