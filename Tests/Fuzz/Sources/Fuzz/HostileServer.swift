@@ -100,7 +100,11 @@ private final class ServerTrial {
           observer: observer)
       else { broken("a client does not start") }
       process.held = run
-      do throws(UVError) { try run.run() } catch { broken("a client does not run") }
+      do throws(UVError) {
+        // A server may ask for an hour's patience.
+        try run.obeySignals()
+        try run.run()
+      } catch { broken("a client does not run") }
     }
   }
 
