@@ -112,7 +112,7 @@ public struct SpliceClient: Sendable {
       files: files.map { TransferPlan.File(local: $0.local.bytes, remote: $0.remote?.bytes ?? []) })
     plan.isRecursive = isRecursive
     plan.cacheFolder = cache?.bytes
-    plan.bytesPerSecond = rate == 0 ? 0 : max(rate, ClientRun.bytesPerSecondMin)
+    plan.bytesPerSecond = rate == 0 ? 0 : max(rate, Limits.rateMin)
     plan.retrySeconds = UInt64(max(0, patience.components.seconds))
     return plan
   }

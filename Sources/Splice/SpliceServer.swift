@@ -165,8 +165,8 @@ extension ServerConfiguration {
     try require(options.checkpointBytes >= 1 << 20, "checkpointBytes")
     try require(options.checkpointInterval >= .seconds(1), "checkpointInterval")
     try require(options.idleTimeout.map { $0 >= .milliseconds(1) } ?? true, "idleTimeout")
-    try require(options.rate == 0 || options.rate >= 1024, "rate")
-    try require(options.clientRate == 0 || options.clientRate >= 1024, "clientRate")
+    try require(options.rate == 0 || options.rate >= Limits.rateMin, "rate")
+    try require(options.clientRate == 0 || options.clientRate >= Limits.rateMin, "clientRate")
     workers = options.workers
     connectionsMax = options.clientsMax
     perAddressMax = options.clientsPerAddressMax

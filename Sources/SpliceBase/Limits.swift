@@ -38,6 +38,8 @@ package enum Limits {
   package static let answerBacklogMax = 256 << 10
   /// Bytes from a peer that count as a sign of life without being a whole message. One byte now and then is none.
   package static let progressMin = 4 << 10
+  /// Bytes a second that a limit leaves at least. Slower than this a peer would be taken for lost.
+  package static let rateMin: UInt64 = 1 << 10
   /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
   package static let transferCost = 16 << 10
   /// Received bytes that are worth a job while more of their block is to come.

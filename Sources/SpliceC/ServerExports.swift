@@ -162,9 +162,11 @@ extension ServerConfiguration {
     if options.idle_milliseconds > 0 { idleMilliseconds = UInt64(options.idle_milliseconds) }
     if options.idle_milliseconds == -1 { idleMilliseconds = 0 }
     guard options.idle_milliseconds >= -1 else { throw Failure(invalid: "idle_milliseconds") }
-    guard options.rate == 0 || options.rate >= 1024 else { throw Failure(invalid: "rate") }
+    guard options.rate == 0 || options.rate >= Limits.rateMin else { throw Failure(invalid: "rate") }
     rate = options.rate
-    guard options.client_rate == 0 || options.client_rate >= 1024 else { throw Failure(invalid: "client_rate") }
+    guard options.client_rate == 0 || options.client_rate >= Limits.rateMin else {
+      throw Failure(invalid: "client_rate")
+    }
     sessionRate = options.client_rate
     freeSpaceMin = options.free_bytes_min
     if options.partial_expiry_seconds > 0 { partialExpirySeconds = options.partial_expiry_seconds }

@@ -48,7 +48,7 @@ extension TransferPlan {
   fileprivate mutating func set(_ options: splice_transfer_options) throws(Failure) {
     guard options.retry_seconds >= -1 else { throw Failure(invalid: "retry_seconds") }
     if options.retry_seconds != 0 { retrySeconds = UInt64(max(0, options.retry_seconds)) }
-    guard options.rate == 0 || options.rate >= ClientRun.bytesPerSecondMin else { throw Failure(invalid: "rate") }
+    guard options.rate == 0 || options.rate >= Limits.rateMin else { throw Failure(invalid: "rate") }
     bytesPerSecond = options.rate
     isRecursive = options.recursive != 0
     switch options.existing {

@@ -22,8 +22,6 @@ package final class ClientRun: LinkOwner {
   /// Large files that move at a time: one that moves, one that is about to.
   private static let bulkMax = 2
   private static let bufferBytes = 16 << 20
-  /// Slower than this a peer would be taken for lost.
-  package static let bytesPerSecondMin: UInt64 = 1 << 10
 
   package let loop: Loop
   package let pool: BufferPool

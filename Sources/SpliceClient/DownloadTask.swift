@@ -436,14 +436,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func keepDigests(of stage: Stage, _ status: FileStatus) {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
-      var known = book.blocks
-      try stage.forEachBlock { digest in
-        if known > 0 {
-          known -= 1
-          return
-        }
-        do throws(Errno) { try book.append(digest) } catch { /* The next run reads the file instead. */ }
-      }
+      try stage.complete(book)
       try stage.removeJournal()
     } catch {
       // The file is safe and named; a cache and a journal are not worth failing for.

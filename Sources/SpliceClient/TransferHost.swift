@@ -37,7 +37,7 @@ package struct TransferPlan: Sendable {
   package var cacheFolder: [UInt8]?
   /// How long to go on trying without any progress; 0: one attempt.
   package var retrySeconds: UInt64 = 600
-  /// What may come and go; 0: no limit, else at least `ClientRun.bytesPerSecondMin`.
+  /// What may come and go; 0: no limit, else at least `Limits.rateMin`.
   package var bytesPerSecond: UInt64 = 0
 
   package init(_ direction: Direction, url: [UInt8], files: [File]) {

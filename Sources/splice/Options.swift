@@ -5,7 +5,8 @@ internal import SpliceClient
 internal import SpliceSystem
 
 enum Option: Int32 {
-  case help, version, recursive, json, quiet, retryFor, limitRate, ifAbsent, create, cache, noCache, long, control, watch, remove
+  case help, version, recursive, json, quiet, retryFor, limitRate, ifAbsent, create, cache, noCache, long, control
+  case watch, remove
 
   var long: LongOption {
     switch self {
@@ -89,7 +90,7 @@ struct Options {
       }
       retrySeconds = seconds
     case .limitRate:
-      guard let rate = parseSize(value), rate >= ClientRun.bytesPerSecondMin else {
+      guard let rate = parseSize(value), rate >= Limits.rateMin else {
         throw usage(value, "--limit-rate takes bytes a second, 1KiB at least, as in --limit-rate 500KiB")
       }
       bytesPerSecond = rate

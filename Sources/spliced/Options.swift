@@ -215,7 +215,7 @@ struct Options {
   }
 
   private func rate(_ value: [UInt8], _ complaint: StaticString) throws(UsageError) -> UInt64 {
-    guard let rate = parseSize(value), rate >= 1 << 10 else { throw UsageError(complaint, value) }
+    guard let rate = parseSize(value), rate >= Limits.rateMin else { throw UsageError(complaint, value) }
     return rate
   }
 

@@ -777,7 +777,7 @@ package final class Stage {
   }
 
   /// Calls `body` with the digest of each block of the finished file, in order; with fewer when the journal is damaged.
-  package func forEachBlock(_ body: (Digest) -> Void) throws(Errno) {
+  func forEachBlock(_ body: (Digest) -> Void) throws(Errno) {
     var blocks: UInt64 = 0
     try log?.scan { record, _, after in
       if case .block(let digest) = record { body(digest) }
@@ -785,6 +785,20 @@ package final class Stage {
       return true
     }
     if blocks == chain.blocks, geometry.tail(of: received) > 0 { body(hasher.digest()) }
+  }
+
+  /// Adds to `book`, which is that of the finished file, the digests that it lacks: whoever has read the file since it
+  /// has its name has made some. The first that cannot be written is the last; others are made by reading, when needed.
+  package func complete(_ book: DigestBook) throws(Errno) {
+    var known = book.blocks
+    var isWritable = true
+    try forEachBlock { digest in
+      if known > 0 {
+        known -= 1
+      } else if isWritable {
+        do throws(Errno) { try book.append(digest) } catch { isWritable = false }
+      }
+    }
   }
 
   /// The journal has served.

@@ -192,16 +192,7 @@ package final class Store: @unchecked Sendable {
     do throws(Errno) {
       if status.size > stage.geometry.blockSize {
         let book = try DigestBook(status.key, in: workshop.digests, path: path.bytes)
-        var failure: Errno?
-        // Whoever reads the file since it has its name has made some.
-        var known = book.blocks
-        try stage.forEachBlock { digest in
-          if known > 0 {
-            known -= 1
-            return
-          }
-          do throws(Errno) { if failure == nil { try book.append(digest) } } catch { failure = error }
-        }
+        try stage.complete(book)
         try keepMD5(of: stage, status, path, in: workshop)
       }
       try stage.removeJournal()
