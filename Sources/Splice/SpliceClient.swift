@@ -1,5 +1,6 @@
 // The client side: which server, and how to reach it.
 
+internal import SpliceBase
 internal import SpliceClient
 internal import SpliceEngine
 internal import SpliceWire
