@@ -437,9 +437,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     let book = cache.book(status.key, path: item.folder + [UInt8]("/") + item.name)
     do throws(Errno) {
       try stage.complete(book)
-      try stage.removeJournal()
     } catch {
-      // The file is safe and named; a cache and a journal are not worth failing for.
+      // The file is safe and named; a cache is not worth failing for.
     }
   }
 

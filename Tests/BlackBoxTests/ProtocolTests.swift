@@ -119,6 +119,31 @@ struct StreamRefusal: Sendable {
     }
   }
 
+  /// Who has the receipt has left the name: the next writer of it, and a REMOVE, are not told to wait.
+  @Test func nameIsFreeWithTheReceipt() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let (writer, other) = (try WirePeer(to: daemon), try WirePeer(to: daemon))
+      let size = UInt64(Example.bytes.count)
+      for round in 0..<40 {
+        let name = "example \(round)" as RawString
+        let (stream, _) = try writer.offered(name, size: size)
+        writer.resume(stream)
+        for block in 0..<3 { Example.send(block, on: stream, to: writer) }
+        writer.send(Frame(.commit, stream: stream, wire(size) + wire(digest: Example.proof)))
+        _ = try writer.expect(.committed)
+        let next = other.newStream()
+        if round.isMultiple(of: 2) {
+          other.send(Frame(.offer, stream: next, WirePeer.offer(name, size: size + 1, upload: 0x76)))
+          #expect(try other.answer().kind == .have, trial.note(name.description))
+        } else {
+          other.send(Frame(.remove, stream: next, wire(name)))
+          #expect(try other.answer().kind == .remove, trial.note(name.description))
+        }
+      }
+    }
+  }
+
   /// Neither RESUME nor COMMIT with a wrong proof changes anything: what was received is still there.
   @Test func wrongProofChangesNothing() throws {
     try withTrial { trial in

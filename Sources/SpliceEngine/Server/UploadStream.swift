@@ -553,6 +553,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       if status.size > counted.verified { connection.count(verified: status.size - counted.verified) }
       if status.size > counted.durable { connection.count(durable: status.size - counted.durable) }
       connection.logStored(path, bytes: status.size)
+      // Before the receipt: with that the name is free for whoever comes next.
+      releaseLease()
       if !isAbandoned, let stage {
         let receipt = Committed(size: status.size, proof: stage.proof.digest, version: status.key.stamp)
         connection.link?.send { receipt.append(to: &$0, stream: id) }
@@ -592,6 +594,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func release() {
     if isTransfer { connection.endTransfer() }
     isTransfer = false
+    releaseLease()
+  }
+
+  private func releaseLease() {
     hasLease = false
     connection.releaseLease(path, by: address)
   }

@@ -769,6 +769,9 @@ package final class Stage {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
       room = nil
+      // Who has the receipt may begin the next file of this name at once. Its digests can still be read from the
+      // journal; one that cannot be removed is swept by the next opening.
+      _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) }
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
@@ -799,12 +802,6 @@ package final class Stage {
         do throws(Errno) { try book.append(digest) } catch { isWritable = false }
       }
     }
-  }
-
-  /// The journal has served.
-  package func removeJournal() throws(Errno) {
-    log = nil
-    try removeIfThere(location.journalName)
   }
 
   /// Lets go of the files; what is there can be taken up again. An empty stage leaves nothing.

@@ -188,16 +188,13 @@ package final class Store: @unchecked Sendable {
   /// After a commit: the journal's digests become those of the finished file, so that nobody has to read it
   /// again for them. The receipt does not depend on it.
   package func keepDigests(of stage: Stage, _ status: FileStatus, _ path: WirePath) {
-    guard let workshop else { return }
+    guard let workshop, status.size > stage.geometry.blockSize else { return }
     do throws(Errno) {
-      if status.size > stage.geometry.blockSize {
-        let book = try DigestBook(status.key, in: workshop.digests, path: path.bytes)
-        try stage.complete(book)
-        try keepMD5(of: stage, status, path, in: workshop)
-      }
-      try stage.removeJournal()
+      let book = try DigestBook(status.key, in: workshop.digests, path: path.bytes)
+      try stage.complete(book)
+      try keepMD5(of: stage, status, path, in: workshop)
     } catch {
-      // The file is safe and named; digests can be made again, and a journal without data is swept.
+      // The file is safe and named; digests can be made again.
     }
   }
 

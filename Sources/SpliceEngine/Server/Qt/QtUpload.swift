@@ -468,6 +468,8 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
       if status.size > durable { session.count(durable: status.size - durable) }
       durable = status.size
       session.logStored(path, bytes: status.size)
+      // Before the receipt: with that the name is free for whoever comes next.
+      session.releaseLease(path, by: address)
       session.reply(.status(.uploadTail, .ok))
     case .failure(let error): fail(error)
     }
