@@ -66,7 +66,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "SpliceClientTests",
-      dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice"]),
+      dependencies: ["SpliceBase", "SpliceWire", "SpliceSystem", "SpliceClient", "splice", "TestFiles"]),
     .testTarget(name: "SpliceTests", dependencies: ["SpliceWire", "SpliceEngine", "Splice"]),
     .testTarget(name: "BlackBoxTests"),
   ],

@@ -3,14 +3,14 @@
 import SpliceBase
 import SpliceClient
 import SpliceWire
+import TestFiles
 import Testing
 
 @testable import splice
 
-/// getopt_long keeps its state in globals: one test at a time.
-@Suite(.serialized) struct CommandTests {
+@Suite struct CommandTests {
   private func parse(_ line: String) throws -> Command {
-    try Command(line.split(separator: " ").map { Array($0.utf8) })
+    try parsingCommandLine { try Command(line.split(separator: " ").map { Array($0.utf8) }) }
   }
 
   private func endpoint(_ text: String) throws -> Endpoint { try Endpoint(Array(text.utf8)) }

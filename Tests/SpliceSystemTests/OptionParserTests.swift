@@ -4,8 +4,7 @@ import SpliceSystem
 import TestFiles
 import Testing
 
-/// One at a time, because getopt_long's state is global.
-@Suite(.serialized) struct OptionParserTests {
+@Suite struct OptionParserTests {
   private static let options = [
     LongOption(name: "verbose", takesValue: false, short: UInt8(ascii: "v"), id: 1),
     LongOption(name: "output", takesValue: true, short: UInt8(ascii: "o"), id: 2),
@@ -13,8 +12,12 @@ import Testing
     LongOption(name: "version", takesValue: false, id: 4),
   ]
 
+  private func parser(_ arguments: some Collection<[UInt8]>, options: [LongOption] = Self.options) -> OptionParser {
+    parsingCommandLine { OptionParser(arguments, options: options) }
+  }
+
   private func parse(_ arguments: [String]) -> ([ParsedArgument], [String]) {
-    var parser = OptionParser(arguments.map { bytes($0) }, options: Self.options)
+    var parser = self.parser(arguments.map { bytes($0) })
     var found: [ParsedArgument] = []
     while let next = parser.next() { found.append(next) }
     return (found, parser.operands.map { String(decoding: $0, as: UTF8.self) })
@@ -59,7 +62,7 @@ import Testing
 
   @Test func argumentsNeedNotBeText() {
     let strange: [UInt8] = [0xFF, 0x80, 0x2D]
-    var parser = OptionParser([bytes("-o"), strange, strange], options: Self.options)
+    var parser = self.parser([bytes("-o"), strange, strange])
     #expect(parser.next() == .option(2, value: strange))
     #expect(parser.next() == nil)
     #expect(parser.operands == [strange])
@@ -67,16 +70,16 @@ import Testing
 
   @Test func subCommandsSliceIsParsedOnItsOwn() {
     let line = ["splice", "put", "-v", "file"].map { bytes($0) }
-    var parser = OptionParser(line[2...], options: Self.options)
+    var parser = self.parser(line[2...])
     #expect(parser.next() == .option(1, value: nil))
     #expect(parser.next() == nil)
     #expect(parser.operands == [bytes("file")])
   }
 
   @Test func parserLeftHalfWayDoesNotDisturbTheNext() {
-    var first = OptionParser(["-v", "-v", "a"].map { bytes($0) }, options: Self.options)
+    var first = parser(["-v", "-v", "a"].map { bytes($0) })
     #expect(first.next() == .option(1, value: nil))
-    var second = OptionParser(["--limit=2"].map { bytes($0) }, options: Self.options)
+    var second = parser(["--limit=2"].map { bytes($0) })
     #expect(second.next() == .option(3, value: bytes("2")))
     #expect(first.next() == .option(1, value: nil))
     #expect(first.next() == nil)
@@ -84,7 +87,7 @@ import Testing
   }
 
   @Test func emptyTableRefusesEveryOption() {
-    var parser = OptionParser([bytes("--a"), bytes("-b"), bytes("c")], options: [])
+    var parser = self.parser([bytes("--a"), bytes("-b"), bytes("c")], options: [])
     #expect(parser.next() == .unknown(bytes("--a")))
     #expect(parser.next() == .unknown(bytes("-b")))
     #expect(parser.next() == nil)
