@@ -42,6 +42,10 @@ package enum Limits {
   package static let rateMin: UInt64 = 1 << 10
   /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
   package static let transferCost = 16 << 10
+  /// Blocks of one transfer that are asked for again at a time.
+  package static let repeatsMax = 64
+  /// Blocks behind one that is asked for again that a receiver takes before it must have come.
+  package static let blocksAheadMax: UInt64 = 512
   /// Received bytes that are worth a job while more of their block is to come.
   package static let batchMin = 512 << 10
   /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing

@@ -44,7 +44,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case proved(PrefixProof)
     case chain([Digest])
     case begun(PrefixProof)
-    case damaged(PrefixProof)
+    case damaged(blockStart: UInt64)
     case failed(StoreError)
   }
 
@@ -76,7 +76,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var receiver = TransferReceiver(size: 0, geometry: BlockGeometry(fileSize: 0))
   private var pieces = PieceQueue()
   private var frameDigest: Digest?
-  private var dropsPieces = false
+  /// Where the next piece of the frame belongs.
+  private var frameOffset: UInt64 = 0
+  /// What END said the file is.
+  private var announced: PrefixProof?
   private var pendingCommit: PrefixProof?
   /// In the commit queue: it has the stage.
   private var committing: PrefixProof?
@@ -147,6 +150,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     result.attempts += 1
     isDetached = false
     isClosing = false
+    announced = nil
     pendingCommit = nil
     give = nil
     state = .opening
@@ -197,15 +201,26 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       done = end.size
       succeed(.alreadyThere)
     case .receiving:
-      do throws(SequenceError) {
-        try receiver.handleCommit(Commit(size: end.size, proof: end.proof))
-      } catch { return misplaced() }
-      // The server had sent everything, and let go of the file, before it heard our RESUME.
-      guard receiver.isCommitting else { return restart(damage) }
-      pendingCommit = proof
+      guard announced == nil else { return misplaced() }
+      announced = proof
+      commitIfWhole()
+      // Sent before our REPEAT was heard, which nobody hears any more.
+      if !receiver.isCommitting, !serverLingers { return restart(damage) }
       submitNext()
     case .opening, .wanted, .negotiating, .probing, .ended: misplaced()
     }
+  }
+
+  /// Behind END the server keeps the file open until it hears CANCEL.
+  private var serverLingers: Bool { give.map { $0.size > $0.blockSize } ?? false }
+
+  /// Goes on to the commit when END has come, and with it or later all blocks.
+  private func commitIfWhole() {
+    guard case .receiving = state, let announced, !receiver.isCommitting else { return }
+    do throws(SequenceError) {
+      try receiver.handleCommit(Commit(size: announced.bytes, proof: announced.digest))
+    } catch { return misplaced() }
+    if receiver.isCommitting { pendingCommit = announced }
   }
 
   package func handle(_ error: ErrorMessage) {
@@ -265,24 +280,25 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package func handleData(_ prefix: DataPrefix) -> Bool {
     guard case .receiving = state, !isClosing else { return false }
     do throws(SequenceError) {
-      guard try receiver.handleData(prefix) == .store else { return false }
+      try receiver.handleData(prefix)
     } catch {
       misplaced()
       return false
     }
     frameDigest = prefix.blockDigest
-    dropsPieces = false
+    frameOffset = prefix.offset
     return true
   }
 
   package func handlePiece(_ slice: Slice, isLast: Bool) {
     result.sent += UInt64(slice.range.count)
-    guard case .receiving = state, !isClosing, !dropsPieces else {
+    guard case .receiving = state, !isClosing else {
       owner?.pool.unpin(slice.buffer)
       owner?.addBacklog(-slice.cost)
       return
     }
-    pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
+    pieces.append(slice, at: frameOffset, blockDigest: isLast ? frameDigest : nil)
+    frameOffset += UInt64(slice.range.count)
     submitNext()
   }
 
@@ -302,6 +318,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     } else if let proof = pendingCommit {
       pendingCommit = nil
       committing = proof
+      // All blocks are here and right.
+      if serverLingers { owner.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) } }
       owner.commits.add(self)
     }
   }
@@ -340,7 +358,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .begin(let bytes, _): return .begun(try begin(at: bytes))
     case .write(let checkpoint):
       guard let stage else { return .none }
-      if case .damaged = try batch.store(in: stage) { return .damaged(stage.proof) }
+      if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
       if checkpoint { try stage.checkpoint() }
       return .none
     case .close:
@@ -535,7 +553,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
         owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
       }
       scheduleCheckpoint()
-    case .damaged(let proof): didFindDamage(proof)
+    case .damaged(let start): didFindDamage(start)
     case .none:
       if case .proveExisting = finished {
         done = existing?.book.bytes ?? 0
@@ -545,6 +563,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
         if stage.durable == stage.received { scheduleCheckpoint() }
         done = stage.received
         owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
+        // The receiver knows of a block as soon as its frame begins.
+        if stage.received == announced?.bytes { commitIfWhole() }
       }
     case .failed: break
     }
@@ -554,16 +574,15 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     checkpointDue = owner?.loop.now.advanced(byMilliseconds: Self.checkpointMilliseconds)
   }
 
-  /// A block arrived damaged: everything from its start on is asked for again.
-  private func didFindDamage(_ proof: PrefixProof) {
-    guard persistence.mayRewind(to: proof.bytes) else { return end(damage) }
-    dropPieces()
-    dropsPieces = true
+  /// A block arrived damaged: it is asked for again, and what follows goes on.
+  private func didFindDamage(_ blockStart: UInt64) {
+    guard case .receiving = state else { return }
     pendingCommit = nil
-    // END was the last word of this stream: nobody would hear a RESUME.
-    if receiver.isCommitting { return restart(damage) }
-    receiver.handleDamage(blockStart: proof.bytes)
-    owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+    guard persistence.mayRepeat(blockAt: blockStart) else { return end(damage) }
+    // Nobody would hear a REPEAT.
+    if announced != nil, !serverLingers { return restart(damage) }
+    guard receiver.handleDamage(blockStart: blockStart) else { return end(damage) }
+    owner?.send { Repeat(offset: blockStart).append(to: &$0, stream: stream) }
   }
 
   private var damage: ClientError {

@@ -5,23 +5,23 @@ internal import SpliceBase
 /// Counts what goes wrong without anything going right in between.
 struct Persistence {
   private static let restartsMax = 10
-  private static let rewindsMax = 20
+  private static let repeatsMax = 20
   /// A file that grows a little with each attempt must come to an end, too.
   private static let restartBytes: UInt64 = 64 << 20
 
   /// Attempts that ended because the file changed or a digest did not match.
   private var restarts = 0
   private var bytesSinceRestart: UInt64 = 0
-  /// Blocks that arrived damaged.
-  private var rewinds = 0
-  private var rewoundTo: UInt64 = 0
+  /// How often the first block that is missing was asked for again, and where it begins.
+  private var repeats = 0
+  private var missing = UInt64.max
   /// How far the file ever was; what was done before is no progress when it is done again.
   private var farthest: UInt64 = 0
 
   /// An attempt begins behind so many bytes.
   mutating func handleResume(at bytes: UInt64) {
     farthest = bytes
-    rewoundTo = bytes
+    missing = .max
   }
 
   /// Returns false when it was as far as this before.
@@ -29,6 +29,7 @@ struct Persistence {
     guard bytes > farthest else { return false }
     bytesSinceRestart += bytes - farthest
     farthest = bytes
+    if bytes > missing { missing = .max }
     if bytesSinceRestart >= Self.restartBytes { restarts = 0 }
     return true
   }
@@ -39,11 +40,14 @@ struct Persistence {
     return restarts <= Self.restartsMax
   }
 
-  mutating func mayRewind(to bytes: UInt64) -> Bool {
-    if bytes > rewoundTo { rewinds = 0 }
-    rewoundTo = bytes
-    rewinds += 1
-    return rewinds <= Self.rewindsMax
+  /// The block that begins at `offset` is needed again. Those behind the first that is missing have their turn later.
+  mutating func mayRepeat(blockAt offset: UInt64) -> Bool {
+    if offset < missing {
+      missing = offset
+      repeats = 0
+    }
+    if offset == missing { repeats += 1 }
+    return repeats <= Self.repeatsMax
   }
 }
 

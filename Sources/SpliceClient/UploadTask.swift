@@ -41,8 +41,8 @@ package final class UploadTask: ClientTask, PoolJob {
     case chain([UInt64])
     /// Name the first `bytes` bytes and get ready to hash on from there.
     case prime(bytes: UInt64)
-    /// Fill `buffers` from `offset` on.
-    case read(offset: UInt64)
+    /// Fill `buffers` with the beginning of this.
+    case read(Range<UInt64>)
   }
 
   private enum Outcome {
@@ -71,7 +71,7 @@ package final class UploadTask: ClientTask, PoolJob {
     case negotiating
     /// PROBE was sent: CHAIN answers.
     case probing
-    case sending(next: UInt64)
+    case sending
     case committing
     case ended
   }
@@ -87,6 +87,7 @@ package final class UploadTask: ClientTask, PoolJob {
   private var request: PoolRequest?
   private var state = State.opening
   private var negotiation: UploadNegotiation?
+  private var cursor = SendCursor(size: 0, geometry: BlockGeometry(fileSize: 0), from: 0)
   /// The peer's answer to the last PROBE.
   private var theirs: [Digest] = []
   private var isDetached = false
@@ -178,31 +179,37 @@ package final class UploadTask: ClientTask, PoolJob {
       state = .negotiating
       theirs = chain.digests
       submit(.chain(negotiation.probes))
-    case .ack: handle(try Ack(body: body), isRewind: header.flags.contains(.rewind))
+    case .ack: handle(try Ack(body: body))
+    case .repeat: handle(try Repeat(body: body))
     case .committed: handle(try Committed(body: body))
     default: misplaced()
     }
   }
 
-  private func handle(_ ack: Ack, isRewind: Bool) {
-    let sent: UInt64
+  private func handle(_ ack: Ack) {
     switch state {
-    case .sending(let next): sent = next
-    case .committing: sent = result.size
+    case .sending, .committing: break
     // The server reads a long file, and shows that it is still there.
-    case .offered where !isRewind, .probing where !isRewind, .negotiating where !isRewind: return
-    case .opening, .offered, .probing, .negotiating, .ended: return misplaced()
+    case .offered, .probing, .negotiating: return
+    case .opening, .ended: return misplaced()
     }
-    guard ack.received <= sent else { return misplaced() }
+    guard ack.received <= cursor.front else { return misplaced() }
     done = ack.received
     owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
-    guard isRewind else { return }
-    guard persistence.mayRewind(to: done) else {
+  }
+
+  private func handle(_ message: Repeat) {
+    switch state {
+    case .sending, .committing: break
+    case .opening, .offered, .negotiating, .probing, .ended: return misplaced()
+    }
+    do throws(SequenceError) { try cursor.handleRepeat(message.offset) } catch { return misplaced() }
+    guard persistence.mayRepeat(blockAt: message.offset) else {
       return end(
         .uploadFailed, "blocks keep arriving damaged; the network or a memory on the way is faulty",
         resumable: true)
     }
-    state = .sending(next: done)
+    state = .sending
   }
 
   private func handle(_ receipt: Committed) {
@@ -303,32 +310,31 @@ package final class UploadTask: ClientTask, PoolJob {
 
   /// Reads on when there is room.
   package func produce() -> Bool {
-    guard case .sending(let next) = state, let owner, let request, !request.isInFlight, let source else {
-      return false
-    }
-    if next == source.size {
+    guard case .sending = state, let owner, let request, !request.isInFlight, let source else { return false }
+    guard let next = cursor.next else {
       state = .committing
       let commit = Commit(size: source.size, proof: source.book.chain.digest)
       owner.send { commit.append(to: &$0, stream: stream) }
       return true
     }
-    let wanted = Int(min(UInt64(Self.buffersPerJob), (source.size - next) / UInt64(Limits.portionSize) + 1))
+    let count = next.upperBound - next.lowerBound
+    let wanted = Int(min(UInt64(Self.buffersPerJob), count / UInt64(Limits.portionSize) + 1))
     while buffers.count < wanted, let buffer = owner.pool.take() { buffers.append(buffer) }
-    if !buffers.isEmpty { submit(.read(offset: next)) }
+    if !buffers.isEmpty { submit(.read(next)) }
     return false
   }
 
   private func queue(_ pieces: [ReadPiece]) {
-    guard let owner, case .sending(let next) = state else { return drop(pieces) }
-    // The peer asked to go back while these were being read.
-    guard pieces.first?.offset == next else { return drop(pieces) }
+    guard let owner, case .sending = state else { return drop(pieces) }
+    // The peer asked for a block again while these were being read.
+    guard pieces.first?.offset == cursor.next?.lowerBound else { return drop(pieces) }
     for piece in pieces {
       let prefix = DataPrefix(
         stream: stream, offset: piece.offset, count: piece.count, blockDigest: piece.blockDigest)
       owner.send { prefix.append(to: &$0) }
       owner.send(Slice(buffer: piece.buffer, range: 0..<piece.count))
       result.sent += UInt64(piece.count)
-      state = .sending(next: piece.offset + UInt64(piece.count))
+      cursor.advance(by: UInt64(piece.count))
     }
     owner.advance(self)
   }
@@ -370,7 +376,7 @@ package final class UploadTask: ClientTask, PoolJob {
       guard let source else { return .none }
       _ = try source.extendBook(toCover: bytes, budget: .max)
       return .primed(try source.proof(of: bytes))
-    case .read(let offset): return try read(from: offset)
+    case .read(let range): return try read(range)
     }
   }
 
@@ -388,13 +394,13 @@ package final class UploadTask: ClientTask, PoolJob {
     }
   }
 
-  private func read(from start: UInt64) throws(StoreError) -> Outcome {
+  private func read(_ range: Range<UInt64>) throws(StoreError) -> Outcome {
     guard let source else { return .none }
     var pieces: [ReadPiece] = []
-    var offset = start
+    var offset = range.lowerBound
     let geometry = source.geometry
     do throws(Errno) {
-      // After a rewind, or in the middle of a block, the hasher has to catch up first.
+      // In the middle of a block, and around one that goes again, the hasher has to catch up first.
       let blockStart = geometry.blockStart(offset)
       if hashedTo != offset {
         hasher.reset()
@@ -402,7 +408,7 @@ package final class UploadTask: ClientTask, PoolJob {
           return .changed
         }
       }
-      for buffer in buffers where offset < source.size {
+      for buffer in buffers where offset < range.upperBound {
         let blockEnd = geometry.blockEnd(offset, fileSize: source.size)
         let room = UnsafeMutableRawBufferPointer(
           rebasing: buffer.bytes[..<min(Limits.portionSize, Int(blockEnd - offset))])
@@ -466,7 +472,9 @@ package final class UploadTask: ClientTask, PoolJob {
       perform(next, negotiation)
     case .primed(let proof):
       hashedTo = .max
-      state = .sending(next: proof.bytes)
+      guard let source else { return }
+      cursor = SendCursor(size: source.size, geometry: source.geometry, from: proof.bytes)
+      state = .sending
       owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
     case .read(let pieces): queue(pieces)
     case .changed:

@@ -11,8 +11,9 @@ package struct DownloadSender: Equatable {
     case given
     /// The proof of a RESUME is being checked.
     case resuming
-    case sending(next: UInt64)
-    case ended
+    case sending(SendCursor)
+    /// END was sent; single blocks may still be asked for.
+    case ended(SendCursor)
   }
 
   package let size: UInt64
@@ -27,18 +28,17 @@ package struct DownloadSender: Equatable {
   /// GIVE goes out; sending begins at once when `startingAt` is given.
   package mutating func handleOpened(startingAt offset: UInt64?) {
     require(state == .opening, "a file is opened once")
-    state = offset.map { .sending(next: $0) } ?? .given
+    state = offset.map { .sending(SendCursor(size: size, geometry: geometry, from: $0)) } ?? .given
   }
 
   package func handleProbe() throws(SequenceError) {
     guard state == .given else { throw .unexpected(.probe) }
   }
 
-  /// The peer asks for the bytes from `offset` on: at the beginning, or again after damage.
-  /// Its proof is checked by whoever has the digests; then `begin` follows.
+  /// The peer asks for the bytes from `offset` on. Its proof is checked by whoever has the digests; then `begin`
+  /// follows.
   package mutating func handleResume(from offset: UInt64) throws(SequenceError) {
-    // One at a time: the peer hears of each whether it was right.
-    guard state != .opening, state != .resuming else { throw .unexpected(.resume) }
+    guard state == .given else { throw .unexpected(.resume) }
     guard offset <= size else { throw .outOfRange(offset) }
     state = .resuming
   }
@@ -46,26 +46,48 @@ package struct DownloadSender: Equatable {
   /// The prefix before `offset` is agreed on: send from there.
   package mutating func begin(at prefix: AgreedPrefix) {
     require(state == .resuming, "sending begins after an agreement")
-    state = .sending(next: prefix.bytes)
+    state = .sending(SendCursor(size: size, geometry: geometry, from: prefix.bytes))
   }
+
+  /// The peer asks for a block again.
+  package mutating func handleRepeat(_ offset: UInt64) throws(SequenceError) {
+    guard var cursor else { throw .unexpected(.repeat) }
+    try cursor.handleRepeat(offset)
+    update(cursor)
+  }
+
+  private var cursor: SendCursor? {
+    switch state {
+    case .opening, .given, .resuming: nil
+    case .sending(let cursor), .ended(let cursor): cursor
+    }
+  }
+
+  private mutating func update(_ cursor: SendCursor) {
+    if case .ended = state { state = .ended(cursor) } else { state = .sending(cursor) }
+  }
+
+  /// Bytes before this one were sent once.
+  package var front: UInt64 { cursor?.front ?? 0 }
 
   /// The next piece to send, at most to the end of its block; nil when all is sent or nothing may be.
   package var nextPiece: (offset: UInt64, count: Int, endsBlock: Bool)? {
-    guard case .sending(let next) = state, next < size else { return nil }
-    let blockEnd = geometry.blockEnd(next, fileSize: size)
-    let count = min(blockEnd - next, UInt64(Limits.dataPayloadMax))
-    return (next, Int(count), next + count == blockEnd)
+    guard let next = cursor?.next else { return nil }
+    let blockEnd = geometry.blockEnd(next.lowerBound, fileSize: size)
+    let count = min(blockEnd - next.lowerBound, UInt64(Limits.dataPayloadMax))
+    return (next.lowerBound, Int(count), next.lowerBound + count == blockEnd)
   }
 
   package mutating func handleSent(_ count: Int) {
-    guard case .sending(let next) = state else { panic("only what may be sent is sent") }
-    state = .sending(next: next + UInt64(count))
+    guard var cursor else { panic("only what may be sent is sent") }
+    cursor.advance(by: UInt64(count))
+    update(cursor)
   }
 
   /// True once, when every byte is sent: END is due.
   package mutating func takeEnd() -> Bool {
-    guard case .sending(size) = state else { return false }
-    state = .ended
+    guard case .sending(let cursor) = state, cursor.next == nil else { return false }
+    state = .ended(cursor)
     return true
   }
 }

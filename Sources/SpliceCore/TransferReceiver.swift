@@ -11,12 +11,15 @@ package enum SequenceError: Error, Equatable {
   case misplacedData(offset: UInt64)
   /// Offsets or sizes that do not fit the offered file.
   case outOfRange(UInt64)
+  /// The block that begins here was asked for again, and the peer does not send it.
+  case overdue(offset: UInt64)
 
   package var sentence: StaticString {
     switch self {
     case .unexpected: "the message does not belong here in the handshake"
     case .misplacedData: "the data is not the next piece of the file"
     case .outOfRange: "an offset lies outside the file"
+    case .overdue: "a block that was asked for again does not come"
     }
   }
 }
@@ -32,20 +35,16 @@ package struct TransferReceiver: Equatable {
     /// HAVE was sent; the peer compares.
     case offered(held: UInt64)
     case receiving(next: UInt64)
-    /// Data before `to` is asked for again; what was on its way is passed over.
-    case rewinding(to: UInt64)
     case committing
-  }
-
-  package enum OnData: Equatable {
-    case store
-    /// It was on its way when a rewind was asked for.
-    case discard
   }
 
   package let size: UInt64
   package let geometry: BlockGeometry
   private var state = State.opening
+  /// The first bytes of blocks that are asked for again, in the order of asking, which is that of coming.
+  private var missing: [UInt64] = []
+  /// Bytes of the first of them that have come again.
+  private var repeated: UInt64 = 0
 
   package init(size: UInt64, geometry: BlockGeometry) {
     self.size = size
@@ -68,51 +67,50 @@ package struct TransferReceiver: Equatable {
     state = .receiving(next: from)
   }
 
-  package mutating func handleData(_ prefix: DataPrefix) throws(SequenceError) -> OnData {
-    let next: UInt64
-    switch state {
-    case .receiving(let expected): next = expected
-    case .rewinding(let target):
-      if prefix.offset != target { return .discard }
-      next = target
-    case .opening, .offered, .committing: throw .unexpected(.data)
-    }
+  /// The bytes belong at their offset: behind all that came, or into a block that was asked for again.
+  package mutating func handleData(_ prefix: DataPrefix) throws(SequenceError) {
+    guard case .receiving(let next) = state else { throw .unexpected(.data) }
+    let isRepeat = missing.first.map { prefix.offset == $0 + repeated } ?? false
+    // A block that comes again comes whole.
+    guard isRepeat || (prefix.offset == next && repeated == 0) else { throw .misplacedData(offset: prefix.offset) }
     let (end, overflow) = prefix.offset.addingReportingOverflow(UInt64(prefix.count))
-    guard prefix.offset == next, !overflow, end <= size else {
-      throw .misplacedData(offset: prefix.offset)
-    }
+    guard !overflow, end <= size else { throw .misplacedData(offset: prefix.offset) }
     let blockEnd = geometry.blockEnd(prefix.offset, fileSize: size)
     guard end <= blockEnd, (end == blockEnd) == (prefix.blockDigest != nil) else {
       throw .misplacedData(offset: prefix.offset)
     }
-    state = .receiving(next: end)
-    return .store
+    guard isRepeat else {
+      if let first = missing.min(), end - first > Limits.blocksAheadMax * geometry.blockSize {
+        throw .overdue(offset: first)
+      }
+      state = .receiving(next: end)
+      return
+    }
+    repeated += UInt64(prefix.count)
+    if end == blockEnd {
+      missing.removeFirst()
+      repeated = 0
+    }
   }
 
-  /// A block did not match its digest: everything from its start is asked for again.
-  ///
-  /// Returns false, and changes nothing, when it is asked for already: by a rewind to the same or an
-  /// earlier block, since which nothing of this block was taken.
-  @discardableResult
+  /// A block did not match its digest: it is asked for again, and may come at any time from now on. Returns false, and
+  /// changes nothing, when there are too many of them.
   package mutating func handleDamage(blockStart: UInt64) -> Bool {
     switch state {
-    case .receiving(let next) where blockStart < next, .rewinding(let next) where blockStart < next: break
-    case .committing: break
-    case .opening, .offered, .receiving, .rewinding: return false
+    case .receiving(let next) where blockStart < next: break
+    case .committing where blockStart < size: state = .receiving(next: size)
+    case .opening, .offered, .receiving, .committing: panic("only what has come can be damaged")
     }
-    state = .rewinding(to: blockStart)
+    guard missing.count < Limits.repeatsMax else { return false }
+    missing.append(blockStart)
     return true
   }
 
   package mutating func handleCommit(_ commit: Commit) throws(SequenceError) {
-    switch state {
-    case .receiving(let next):
-      guard commit.size == size, next == size else { throw .outOfRange(commit.size) }
-      state = .committing
+    guard case .receiving(let next) = state else { throw .unexpected(.commit) }
+    guard commit.size == size, next == size else { throw .outOfRange(commit.size) }
     // The peer committed before it heard that it has to send a block again: it will commit again.
-    case .rewinding: return
-    case .opening, .offered, .committing: throw .unexpected(.commit)
-    }
+    if missing.isEmpty { state = .committing }
   }
 
   /// True from a valid COMMIT on.

@@ -10,6 +10,8 @@ package import SpliceCore
 package struct PieceQueue {
   private struct Piece {
     let slice: Slice
+    /// Where it belongs in the file.
+    let offset: UInt64
     /// Set on the last piece of a block.
     let blockDigest: Digest?
     let endsBlock: Bool
@@ -28,13 +30,13 @@ package struct PieceQueue {
   package var isEmpty: Bool { pieces.isEmpty }
 
   /// Takes over the pin of `slice`.
-  package mutating func append(_ slice: Slice, blockDigest: Digest?) {
-    append(Piece(slice: slice, blockDigest: blockDigest, endsBlock: blockDigest != nil))
+  package mutating func append(_ slice: Slice, at offset: UInt64, blockDigest: Digest?) {
+    append(Piece(slice: slice, offset: offset, blockDigest: blockDigest, endsBlock: blockDigest != nil))
   }
 
   /// As above, for a sender that has no digests.
-  package mutating func append(_ slice: Slice, endsBlock: Bool) {
-    append(Piece(slice: slice, blockDigest: nil, endsBlock: endsBlock))
+  package mutating func append(_ slice: Slice, at offset: UInt64, endsBlock: Bool) {
+    append(Piece(slice: slice, offset: offset, blockDigest: nil, endsBlock: endsBlock))
   }
 
   private mutating func append(_ piece: Piece) {
@@ -43,7 +45,7 @@ package struct PieceQueue {
     count += piece.slice.range.count
   }
 
-  /// Moves pieces to `batch`: up to the end of a block, or one job's worth.
+  /// Moves pieces to `batch` that follow one another in the file: up to the end of a block, or one job's worth.
   package mutating func fill(_ batch: inout PieceBatch) {
     require(batch.slices.isEmpty, "one batch at a time")
     batch.blockDigest = nil
@@ -52,6 +54,8 @@ package struct PieceQueue {
     var isAtEnd = false
     while taken < min(pieces.count, PieceBatch.pieceMax), batch.count < Limits.jobSize, !isAtEnd {
       let piece = pieces[taken]
+      if taken == 0 { batch.offset = piece.offset }
+      guard piece.offset == batch.offset + UInt64(batch.count) else { break }
       batch.slices.append(piece.slice)
       batch.count += piece.slice.range.count
       batch.blockDigest = piece.blockDigest
@@ -81,6 +85,7 @@ package struct PieceBatch {
   fileprivate static let pieceMax = 64
 
   fileprivate var slices: [Slice] = []
+  fileprivate var offset: UInt64 = 0
   fileprivate var blockDigest: Digest?
   /// Bytes in it.
   package fileprivate(set) var count = 0
@@ -89,7 +94,9 @@ package struct PieceBatch {
 
   /// Hashes the bytes and writes them from where they lie.
   package func store(in stage: Stage) throws(StoreError) -> Stage.OnAppend {
-    try withPieces { (pieces) throws(StoreError) in try stage.append(pieces, blockDigest: blockDigest) }
+    try withPieces { (pieces) throws(StoreError) in
+      try stage.append(pieces, at: offset, blockDigest: blockDigest)
+    }
   }
 
   /// As above, for a sender that has no digests; `md5` runs along.

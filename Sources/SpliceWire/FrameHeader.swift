@@ -23,6 +23,7 @@ package enum FrameType: UInt8, Sendable, CaseIterable {
   case ping = 18
   case cancel = 19
   case error = 20
+  case `repeat` = 21
   // Over the control socket only.
   case sessions = 32
   case kick = 33
@@ -36,7 +37,6 @@ package enum FrameType: UInt8, Sendable, CaseIterable {
   package var knownFlags: FrameFlags {
     switch self {
     case .data: [.endOfBlock]
-    case .ack: [.rewind]
     case .list, .sessions, .partials: [.reply, .more]
     case .stat, .remove, .verify, .ping, .kick, .drain, .discard, .reload: [.reply]
     case .want: [.start]
@@ -57,8 +57,6 @@ package struct FrameFlags: OptionSet, Sendable, Equatable {
 
   /// DATA: these bytes end a block (or the file), and the digest of the whole block is in front of them.
   package static let endOfBlock = FrameFlags(rawValue: 1)
-  /// ACK: what came after `received` was damaged or unusable; send again from there.
-  package static let rewind = FrameFlags(rawValue: 2)
   /// This is the answer to a request of the same type.
   package static let reply = FrameFlags(rawValue: 4)
   /// LIST: another answer follows.

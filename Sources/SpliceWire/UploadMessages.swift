@@ -154,6 +154,21 @@ package struct Resume: Message, Sendable {
   }
 }
 
+/// The block that begins at `offset` arrived damaged: send it again, then go on. From the receiver, in both directions.
+package struct Repeat: Message, Sendable {
+  package static let type = FrameType.repeat
+
+  package var offset: UInt64
+
+  package init(offset: UInt64) { self.offset = offset }
+
+  package func appendBody(to output: inout [UInt8]) { output.append(integer: offset) }
+
+  package init(fields reader: inout ByteReader) throws(FieldError) {
+    do throws(Truncated) { offset = try reader.integer() } catch { throw .truncated }
+  }
+}
+
 /// S→C: how far an upload is. `durable` ≤ `verified` ≤ `received`.
 package struct Ack: Message, Sendable {
   package static let type = FrameType.ack

@@ -105,6 +105,26 @@ enum DamagedSide: String, CaseIterable, Sendable {
     }
   }
 
+  /// What comes behind the damaged block is kept.
+  @Test(arguments: Route.allCases)
+  func onlyTheDamagedBlockIsSentAgain(_ route: Route) throws {
+    try withTrial("\(#function) \(route.rawValue)") { trial in
+      let size = 24 * blockSize + 300_000
+      // With much behind it, and with nothing: then the daemon has said END before it is asked. All far from the heads
+      // of frames.
+      let places = [
+        (4 * blockSize + 640 << 10, blockSize), (23 * blockSize + 640 << 10, blockSize), (24 * blockSize + 150_000, 300_000),
+      ]
+      for (place, again) in places {
+        let transfer = try Transfer(trial, route, size: size)
+        transfer.proxy.strike(.flip, after: place, transfer.payload)
+        let receipt = try transfer.finish()
+        #expect(transfer.proxy.strikes == 1 && transfer.proxy.connections == 1, trial.note("byte \(place)"))
+        #expect(receipt.sent == size + again, trial.note("byte \(place): \(receipt)"))
+      }
+    }
+  }
+
   /// Flips one bit of the last block: by the time the client sees it, the daemon has sent its last word about
   /// this file and no idle timeout comes to help.
   @Test(arguments: Route.allCases)

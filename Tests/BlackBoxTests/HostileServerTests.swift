@@ -23,9 +23,8 @@ import Testing
     case 3, 4, 12:
       let count = [0, 1, 2, 64].randomElement(using: &random)!
       return Frame(.chain, stream: stream, wire(UInt16(count)) + random.bytes(32 * count))
-    case 5:
-      let flags = random.number(in: 0...1) == 0 ? 0 : Frame.Flag.rewind
-      return Frame(.ack, stream: stream, flags: flags, offset() + offset() + offset())
+    case 5 where random.number(in: 0...1) == 0: return Frame(.repeat, stream: stream, offset())
+    case 5: return Frame(.ack, stream: stream, offset() + offset() + offset())
     case 6: return Frame(.committed, stream: stream, offset() + digest + wire(UInt64(7)))
     case 7, 8:
       let time = wire(Int64(1)) + wire(UInt32(0))
@@ -39,7 +38,7 @@ import Testing
       return Frame(.data, stream: stream, flags: flags, offset() + (ends ? digest : []) + payload)
     case 10: return Frame(.end, stream: stream, offset() + digest)
     case 11: return Frame(.error, stream: stream, error(UInt16(random.number(in: 1...26))))
-    default: return Frame(type: UInt8(random.number(in: 1...20)), stream: stream, [])
+    default: return Frame(type: UInt8(random.number(in: 1...21)), stream: stream, [])
     }
   }
 

@@ -95,7 +95,7 @@ struct StreamRefusal: Sendable {
     }
   }
 
-  /// A block with a wrong digest is asked for again; what was on its way, COMMIT too, is passed over.
+  /// A block with a wrong digest is asked for again, and nothing else; a COMMIT that was on its way is passed over.
   @Test func blockWithWrongDigestIsAskedForAgain() throws {
     try withTrial { trial in
       let daemon = try trial.daemon()
@@ -110,9 +110,9 @@ struct StreamRefusal: Sendable {
       peer.data(stream, at: UInt64(blockSize), damaged, digest: wire(digest: Example.blocks[1]))
       Example.send(2, on: stream, to: peer)
       peer.send(commit)
-      let rewind = try peer.expect(.ack)
-      #expect(rewind.number(at: 0) == UInt64(blockSize) && rewind.stream == stream, trial.note())
-      for block in 1..<3 { Example.send(block, on: stream, to: peer) }
+      let again = try peer.expect(.repeat)
+      #expect(again.number(at: 0) == UInt64(blockSize) && again.stream == stream, trial.note())
+      Example.send(1, on: stream, to: peer)
       peer.send(commit)
       _ = try peer.expect(.committed)
       #expect(try Files.read(daemon.root / "example") == Example.bytes, trial.note())
@@ -180,7 +180,7 @@ struct StreamRefusal: Sendable {
       _ = try peer.expect(.give)
       // All digests are made before the damage; the times hide it.
       peer.send(Frame(.probe, stream: stream, WirePeer.probe([3, UInt64(blocks)])))
-      let proof = Array(try peer.expect(.chain).body[2..<34])
+      _ = try peer.expect(.chain)
       let status = try Files.status(of: path)
       try Files.flip(path, at: 3 * blockSize + 7)
       let times = [status.st_atim, status.st_mtim]
@@ -193,7 +193,7 @@ struct StreamRefusal: Sendable {
         let fields = data.flags & Frame.Flag.endOfBlock != 0 ? 40 : 8
         offset = data.number(at: 0) + UInt64(data.body.count - fields)
       }
-      peer.resume(stream, from: 3 * UInt64(blockSize), proof: proof)
+      peer.send(Frame(.repeat, stream: stream, wire(3 * UInt64(blockSize))))
       var last = try peer.answer()
       while last.kind == .data { last = try peer.answer() }
       #expect(last.errorCode == WireCode.digestMismatch && last.stream == stream, trial.note("\(last)"))

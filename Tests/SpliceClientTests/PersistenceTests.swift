@@ -43,8 +43,19 @@ import Testing
 
   @Test func damageAtOnePlaceIsCounted() {
     var persistence = Persistence()
-    let rounds = count { persistence.mayRewind(to: 5 * Self.block) }
+    let rounds = count { persistence.mayRepeat(blockAt: 5 * Self.block) }
     #expect(rounds == 20)
+  }
+
+  /// Blocks that take turns in being damaged come to an end, too.
+  @Test func damageAtManyPlacesIsThatOfTheFirst() {
+    var persistence = Persistence()
+    var next: UInt64 = 0
+    let rounds = count {
+      next += 1
+      return persistence.mayRepeat(blockAt: (5 + next % 3) * Self.block)
+    }
+    #expect(rounds == 62)
   }
 
   @Test func damageFurtherOnIsAnother() {
@@ -52,7 +63,7 @@ import Testing
     var done: UInt64 = 0
     let rounds = count {
       done += Self.block
-      return persistence.mayRewind(to: done)
+      return persistence.mayRepeat(blockAt: done) && persistence.handleProgress(to: done + Self.block)
     }
     #expect(rounds == .max)
   }

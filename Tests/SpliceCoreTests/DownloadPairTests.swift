@@ -79,38 +79,49 @@ private struct DownloadPair {
   private mutating func receive(from start: UInt64) throws {
     if receivedFrom == nil { receivedFrom = start }
     local.truncate(to: start)
-    var damagedAt: UInt64?
-    var waiting = 0
-    while let piece = server.nextPiece {
-      #expect(piece.count >= 1 && piece.count <= Limits.dataPayloadMax)
-      let end = piece.offset + UInt64(piece.count)
-      #expect(piece.endsBlock == (end % FakeFile.blockSize == 0 || end == file.size))
-      server.handleSent(piece.count)
-      sent += UInt64(piece.count)
-      if damagedAt == nil {
-        guard piece.offset == local.size, local.append(UInt64(piece.count), of: file) else {
-          throw Stuck(description: "a piece at \(piece.offset) does not continue \(local.size)")
-        }
-        if let index = damage.firstIndex(of: piece.offset / FakeFile.blockSize) {
-          damage.remove(at: index)
-          damagedAt = piece.offset / FakeFile.blockSize * FakeFile.blockSize
-          waiting = lag
-        }
+    var held = file.contents.indices.map { block in
+      let from = UInt64(block) * FakeFile.blockSize
+      return min(max(start, from), file.geometry.blockEnd(from, fileSize: file.size)) - from
+    }
+    var unheard: [(blockStart: UInt64, frames: Int)] = []
+    while true {
+      if let piece = server.nextPiece {
+        if let damaged = try take(piece, &held) { unheard.append((damaged, lag)) }
+      } else if !ended {
+        ended = server.takeEnd()
+        #expect(ended)
+      } else if unheard.isEmpty {
+        break
       }
-      if damagedAt != nil {
-        waiting -= 1
-        if waiting < 0 { break }
+      for index in unheard.indices { unheard[index].frames -= 1 }
+      while let damaged = unheard.first, damaged.frames < 0 {
+        unheard.removeFirst()
+        try server.handleRepeat(damaged.blockStart)
       }
     }
-    if let damagedAt {
-      // The damage of the last frames is noticed after END.
-      if server.nextPiece == nil { #expect(server.takeEnd() == true) }
-      local.truncate(to: damagedAt)
-      return try receive(from: try resume(at: damagedAt))
+    #expect(server.takeEnd() == false, "END comes once")
+    #expect(held.reduce(0, +) == file.size)
+    local = file
+  }
+
+  /// Returns the block that has arrived damaged.
+  private mutating func take(
+    _ piece: (offset: UInt64, count: Int, endsBlock: Bool), _ held: inout [UInt64]
+  ) throws -> UInt64? {
+    #expect(piece.count >= 1 && piece.count <= Limits.dataPayloadMax)
+    let end = piece.offset + UInt64(piece.count)
+    #expect(piece.endsBlock == (end % FakeFile.blockSize == 0 || end == file.size))
+    server.handleSent(piece.count)
+    sent += UInt64(piece.count)
+    let block = piece.offset / FakeFile.blockSize
+    guard held[Int(block)] == piece.offset % FakeFile.blockSize else {
+      throw Stuck(description: "a piece at \(piece.offset) does not continue \(held[Int(block)])")
     }
-    ended = server.takeEnd()
-    #expect(ended && !server.takeEnd(), "END comes once")
-    #expect(local == file)
+    held[Int(block)] += UInt64(piece.count)
+    guard piece.endsBlock, let index = damage.firstIndex(of: block) else { return nil }
+    damage.remove(at: index)
+    held[Int(block)] = 0
+    return block * FakeFile.blockSize
   }
 }
 
@@ -222,7 +233,7 @@ private struct DownloadPair {
   }
 
   /// Damage on the way, noticed at once, after some frames, or after END.
-  @Test("A block that is damaged on the way is sent again until it is right", arguments: 0...6)
+  @Test("A block that is damaged on the way is sent again until it is right, and nothing else is", arguments: 0...6)
   func damageAtEveryBlock(lag: Int) throws {
     let file = FakeFile(blocks: 5, tail: 10)
     for held in [0, 2] {
@@ -231,8 +242,10 @@ private struct DownloadPair {
           var pair = held == 0 ? DownloadPair(file, .nothing) : .partial(file, held: FakeFile(blocks: held))
           pair.lag = lag
           pair.damage = first == second ? [first, first, first] : [first, second]
+          let again = pair.damage.reduce(0) { $0 + ($1 == 5 ? file.size % FakeFile.blockSize : FakeFile.blockSize) }
           try pair.run()
           #expect(pair.damage.isEmpty && pair.ended && pair.local == file)
+          #expect(pair.sent == file.size - UInt64(held) * FakeFile.blockSize + again)
         }
       }
     }

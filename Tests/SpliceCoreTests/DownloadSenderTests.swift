@@ -24,7 +24,7 @@ private func agreed(_ bytes: UInt64) throws -> AgreedPrefix {
     ended.handleOpened(startingAt: file.size)
     #expect(ended.takeEnd() == true)
     let cases: [(DownloadSender, mayProbe: Bool, mayResume: Bool)] = [
-      (opening, false, false), (given, true, true), (sending, false, true), (ended, false, true),
+      (opening, false, false), (given, true, true), (sending, false, false), (ended, false, false),
     ]
     for (state, mayProbe, mayResume) in cases {
       var copy = state
@@ -115,15 +115,25 @@ private func agreed(_ bytes: UInt64) throws -> AgreedPrefix {
     #expect(sender.nextPiece?.offset == 9 << 20)
   }
 
-  /// Damage that the client sees while bytes are on their way.
-  @Test("RESUME stops the sending until it begins again from there")
-  func resumeWhileSending() throws {
+  @Test("A block goes again before the rest goes on")
+  func repeats() throws {
     var sender = DownloadSender(size: file.size)
+    #expect(throws: SequenceError.unexpected(.repeat)) { try sender.handleRepeat(0) }
     sender.handleOpened(startingAt: 0)
     sender.handleSent(1 << 20)
-    try sender.handleResume(from: 0)
-    #expect(sender.nextPiece == nil)
-    sender.begin(at: try agreed(0))
-    #expect(sender.nextPiece?.offset == 0)
+    sender.handleSent(1000)
+    try sender.handleRepeat(0)
+    #expect(sender.nextPiece?.offset == 0 && sender.nextPiece?.endsBlock == true && sender.front == 1 << 20 + 1000)
+    sender.handleSent(1 << 20)
+    #expect(sender.nextPiece?.offset == 1 << 20 + 1000)
+    while let piece = sender.nextPiece { sender.handleSent(piece.count) }
+    try sender.handleRepeat(2 << 20)
+    #expect(!sender.takeEnd() && sender.nextPiece?.count == 5)
+    sender.handleSent(5)
+    #expect(sender.takeEnd() == true)
+    try sender.handleRepeat(1 << 20)
+    #expect(sender.nextPiece?.offset == 1 << 20)
+    sender.handleSent(1 << 20)
+    #expect(sender.nextPiece == nil && !sender.takeEnd(), "END comes once")
   }
 }

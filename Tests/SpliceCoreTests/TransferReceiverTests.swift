@@ -29,9 +29,9 @@ private func states() throws -> [String: TransferReceiver] {
     $0.handleOpened(held: source.size)
     try $0.handleResume(from: source.size)
   }
-  states["rewinding"] = try receiver {
-    $0.handleOpened(held: 2 * block)
-    try $0.handleResume(from: 2 * block)
+  states["repeating"] = try receiver {
+    $0.handleOpened(held: source.size)
+    try $0.handleResume(from: source.size)
     #expect($0.handleDamage(blockStart: block) == true)
   }
   states["committing"] = try receiver {
@@ -59,7 +59,7 @@ private func expectRefused(
     let next = DataPrefix.next(of: source, from: block)
     let allowed: [String: Set<FrameType>] = [
       "opening": [], "offered": [.probe, .resume], "receiving": [.data], "received": [.data, .commit],
-      "rewinding": [.data, .commit], "committing": [],
+      "repeating": [.data, .commit], "committing": [],
     ]
     for (name, receiver) in try states() {
       let types = try #require(allowed[name])
@@ -70,7 +70,7 @@ private func expectRefused(
         expectRefused(receiver, .unexpected(.resume), "\(name)") { try $0.handleResume(from: 0) }
       }
       if !types.contains(.data) {
-        expectRefused(receiver, .unexpected(.data), "\(name)") { _ = try $0.handleData(next) }
+        expectRefused(receiver, .unexpected(.data), "\(name)") { try $0.handleData(next) }
       }
       if !types.contains(.commit) && name != "receiving" {
         expectRefused(receiver, .unexpected(.commit), "\(name)") { try $0.handleCommit(commit()) }
@@ -109,7 +109,7 @@ private func expectRefused(
     ]
     for (offset, count, digest) in wrong {
       let prefix = DataPrefix(stream: 1, offset: offset, count: Int(count), blockDigest: digest)
-      expectRefused(receiving, .misplacedData(offset: offset), "\(prefix)") { _ = try $0.handleData(prefix) }
+      expectRefused(receiving, .misplacedData(offset: offset), "\(prefix)") { try $0.handleData(prefix) }
     }
   }
 
@@ -124,13 +124,13 @@ private func expectRefused(
     for (count, digest) in [(5, nil), (6, nil), (6, some), (4, some), (Int(block), some)] as [(Int, Digest?)]
     {
       let prefix = DataPrefix(stream: 1, offset: 3 * block, count: count, blockDigest: digest)
-      expectRefused(atTail, .misplacedData(offset: 3 * block)) { _ = try $0.handleData(prefix) }
+      expectRefused(atTail, .misplacedData(offset: 3 * block)) { try $0.handleData(prefix) }
     }
     var copy = atTail
     let first = DataPrefix(stream: 1, offset: 3 * block, count: 4, blockDigest: nil)
-    #expect(try copy.handleData(first) == .store)
+    try copy.handleData(first)
     let last = DataPrefix(stream: 1, offset: 3 * block + 4, count: 1, blockDigest: some)
-    #expect(try copy.handleData(last) == .store)
+    try copy.handleData(last)
     try copy.handleCommit(commit())
     #expect(copy.isCommitting)
   }
@@ -166,49 +166,79 @@ private func expectRefused(
     #expect(receiver.isCommitting)
   }
 
-  /// What was on its way is passed over until the block comes again, a COMMIT included.
-  @Test("After damage everything but the damaged block is discarded")
-  func rewinding() throws {
-    var receiver = try #require(try states()["rewinding"])
-    for offset: UInt64 in [2 * block, 3 * block, 0, block + 1, .max] {
-      let stale = DataPrefix(stream: 1, offset: offset, count: 5, blockDigest: .zero)
-      #expect(try receiver.handleData(stale) == .discard)
-    }
-    let before = receiver
-    try receiver.handleCommit(commit())
-    #expect(receiver == before && !receiver.isCommitting)
-    #expect(try receiver.handleData(.next(of: source, from: block)) == .store)
-    #expect(try receiver.handleData(.next(of: source, from: 2 * block)) == .store)
-    #expect(throws: SequenceError.misplacedData(offset: block)) {
-      try receiver.handleData(.next(of: source, from: block))
+  /// What follows a damaged block is taken as ever; the block itself at any time, and COMMIT only behind it.
+  @Test("A damaged block comes again while the rest goes on")
+  func repeatBetweenOtherData() throws {
+    let half = Int(block / 2)
+    for turn in 1...3 {
+      var receiver = try receiver {
+        $0.handleOpened(held: 0)
+        try $0.handleResume(from: 0)
+        try $0.handleData(.next(of: source, from: 0))
+        #expect($0.handleDamage(blockStart: 0) == true)
+      }
+      for start in 1...3 {
+        let from = UInt64(start) * block
+        if start == 3 {
+          try receiver.handleData(.next(of: source, from: from))
+        } else {
+          try receiver.handleData(.next(of: source, from: from, part: UInt64(half)))
+          if start == turn { try receiver.handleData(.next(of: source, from: 0)) }
+          try receiver.handleData(.next(of: source, from: from + UInt64(half), part: UInt64(half)))
+        }
+      }
+      try receiver.handleCommit(commit())
+      #expect(receiver.isCommitting == (turn < 3))
+      if turn == 3 {
+        try receiver.handleData(.next(of: source, from: 0))
+        try receiver.handleCommit(commit())
+        #expect(receiver.isCommitting)
+      }
     }
   }
 
-  /// Digests may be ready out of order. A later block's damage must not move an earlier rewind forward,
-  /// or the blocks between them would be missing.
-  @Test("Damage at or behind a place that is asked for already changes nothing")
-  func damageBehindARewind() throws {
-    let all = try receiver {
+  @Test("A block that comes again comes whole, and only once for each time it was damaged")
+  func repeatsComeWholeAndOnce() throws {
+    var receiver = try receiver {
       $0.handleOpened(held: 0)
       try $0.handleResume(from: 0)
-      for start in 0...3 { _ = try $0.handleData(.next(of: source, from: UInt64(start) * block)) }
+      for start in 0...1 { try $0.handleData(.next(of: source, from: UInt64(start) * block)) }
     }
-    for first in UInt64(0)...3 {
-      for second in UInt64(0)...3 {
-        var copy = all
-        #expect(copy.handleDamage(blockStart: first * block) == true)
-        #expect(copy.handleDamage(blockStart: second * block) == (second < first))
-        let target = min(first, second) * block
-        #expect(
-          try copy.handleData(.next(of: source, from: target + (target == 3 * block ? 1 : block))) == .discard
-        )
-        #expect(try copy.handleData(.next(of: source, from: target)) == .store)
-        // A late word about a block that was not taken since the rewind.
-        let next = min(target + block, source.size)
-        let before = copy
-        #expect(!copy.handleDamage(blockStart: next) && copy == before)
-      }
+    let (first, second) = (DataPrefix.next(of: source, from: 0), DataPrefix.next(of: source, from: block))
+    expectRefused(receiver, .misplacedData(offset: 0)) { try $0.handleData(first) }
+    for start in [block, 0] { #expect(receiver.handleDamage(blockStart: start) == true) }
+    // In the order of asking.
+    expectRefused(receiver, .misplacedData(offset: 0)) { try $0.handleData(first) }
+    try receiver.handleData(.next(of: source, from: block, part: 5))
+    for prefix in [first, second, .next(of: source, from: 2 * block)] {
+      expectRefused(receiver, .misplacedData(offset: prefix.offset)) { try $0.handleData(prefix) }
     }
+    try receiver.handleData(.next(of: source, from: block + 5))
+    expectRefused(receiver, .misplacedData(offset: block)) { try $0.handleData(second) }
+    try receiver.handleData(first)
+    expectRefused(receiver, .misplacedData(offset: 0)) { try $0.handleData(first) }
+    #expect(receiver.handleDamage(blockStart: 0) == true)
+    try receiver.handleData(first)
+  }
+
+  /// What a peer that never repeats can make us keep is bounded.
+  @Test("Data far ahead of a block that does not come again is refused, and so are too many such blocks")
+  func boundsOfWhatIsMissing() throws {
+    let long = FakeFile(blocks: Int(Limits.blocksAheadMax) + 2)
+    var receiver = TransferReceiver(size: long.size, geometry: long.geometry)
+    receiver.handleOpened(held: 0)
+    try receiver.handleResume(from: 0)
+    try receiver.handleData(.next(of: long, from: 0))
+    #expect(receiver.handleDamage(blockStart: 0) == true)
+    for start in 1..<Limits.blocksAheadMax { try receiver.handleData(.next(of: long, from: start * block)) }
+    let next = DataPrefix.next(of: long, from: Limits.blocksAheadMax * block)
+    expectRefused(receiver, .overdue(offset: 0)) { try $0.handleData(next) }
+    for start in 1..<UInt64(Limits.repeatsMax) { #expect(receiver.handleDamage(blockStart: start * block) == true) }
+    let before = receiver
+    #expect(!receiver.handleDamage(blockStart: 100 * block) && receiver == before)
+    try receiver.handleData(.next(of: long, from: 0))
+    #expect(receiver.handleDamage(blockStart: 100 * block) == true)
+    try receiver.handleData(next)
   }
 
   /// Blocks are hashed after they are received; the last one's damage may be known after the COMMIT.
@@ -217,19 +247,9 @@ private func expectRefused(
     var receiver = try #require(try states()["committing"])
     #expect(receiver.handleDamage(blockStart: 3 * block) == true)
     #expect(!receiver.isCommitting)
-    #expect(try receiver.handleData(.next(of: source, from: 3 * block)) == .store)
+    try receiver.handleData(.next(of: source, from: 3 * block))
     #expect(!receiver.isCommitting)
     try receiver.handleCommit(commit())
     #expect(receiver.isCommitting)
-  }
-
-  /// Without a handshake there is nothing that could be damaged.
-  @Test("Damage before any data changes nothing")
-  func damageBeforeData() throws {
-    for name in ["opening", "offered"] {
-      var receiver = try #require(try states()[name])
-      let before = receiver
-      #expect(!receiver.handleDamage(blockStart: 0) && receiver == before)
-    }
   }
 }

@@ -17,8 +17,10 @@ private struct UploadPair {
   let source: FakeFile
   var client: UploadNegotiation
   var server: TransferReceiver
-  /// What the server has written.
+  /// What the server has under the name of the stage.
   var stage = FakeFile(blocks: 0)
+  /// How much of each block is written and right.
+  var held: [UInt64] = []
   var rounds = 0
   var sent: UInt64 = 0
   var resumedFrom: UInt64?
@@ -27,7 +29,7 @@ private struct UploadPair {
 
   /// Blocks that are damaged on the way, each as often as it is named.
   var damage: [UInt64] = []
-  /// Frames that arrive after a damaged one before the damage is noticed.
+  /// Frames that arrive after a damaged one before the client hears of it.
   var lag = 0
   /// Bytes in one frame, at most.
   var frame = FakeFile.blockSize
@@ -70,70 +72,56 @@ private struct UploadPair {
     }
   }
 
+  var isWhole: Bool { held.reduce(0, +) == source.size }
+
   private mutating func send(from start: UInt64) throws {
     resumedFrom = start
     try server.handleResume(from: start)
     guard AgreedPrefix(ours: stage.proof(bytes: start), theirs: source.proof(bytes: start)) != nil else {
       throw Stuck(description: "the client resumes at \(start), after a prefix that is not common")
     }
-    stage.truncate(to: start)
-    var next = start
-    var turns = 0
-    while !server.isCommitting {
-      turns += 1
-      if turns > 20 { throw Stuck(description: "no end after 20 rewinds") }
-      // The client sends all it has, and its COMMIT, before it hears anything.
-      var frames: [DataPrefix] = []
-      while next < source.size {
-        frames.append(.next(of: source, from: next, part: frame))
-        next += UInt64(frames[frames.count - 1].count)
-      }
-      sent += frames.reduce(0) { $0 + UInt64($1.count) }
-      let rewind = try receive(frames)
-      try server.handleCommit(Commit(size: source.size, proof: source.proof.digest))
-      guard let rewind else { continue }
-      // Damage in the last frames is noticed when the COMMIT is there already.
-      if server.isCommitting, !server.handleDamage(blockStart: rewind) {
-        throw Stuck(description: "damage before a commit is passed over")
-      }
-      next = rewind
-      stage.truncate(to: rewind)
+    held = source.contents.indices.map { block in
+      let from = UInt64(block) * FakeFile.blockSize
+      return min(max(start, from), source.geometry.blockEnd(from, fileSize: source.size)) - from
     }
-    #expect(stage == source)
+    var cursor = SendCursor(size: source.size, geometry: source.geometry, from: start)
+    var hasCommitted = false
+    var unheard: [(blockStart: UInt64, frames: Int)] = []
+    while !server.isCommitting || !unheard.isEmpty {
+      if let next = cursor.next {
+        let prefix = DataPrefix.next(of: source, from: next.lowerBound, part: frame)
+        cursor.advance(by: UInt64(prefix.count))
+        sent += UInt64(prefix.count)
+        if let damaged = try receive(prefix) { unheard.append((damaged, lag)) }
+      } else if !hasCommitted {
+        hasCommitted = true
+        try server.handleCommit(Commit(size: source.size, proof: source.proof.digest))
+      } else if unheard.isEmpty {
+        throw Stuck(description: "everything is sent, and nothing comes of it")
+      }
+      for index in unheard.indices { unheard[index].frames -= 1 }
+      while let damaged = unheard.first, damaged.frames < 0 {
+        unheard.removeFirst()
+        #expect(server.handleDamage(blockStart: damaged.blockStart) == true)
+        try cursor.handleRepeat(damaged.blockStart)
+        hasCommitted = false
+      }
+    }
   }
 
-  /// Takes the frames in order. Returns where to begin again when one was damaged.
-  private mutating func receive(_ frames: [DataPrefix]) throws -> UInt64? {
-    var noticed: UInt64?
-    var waiting: (blockStart: UInt64, frames: Int)?
-    for prefix in frames {
-      if let damaged = waiting {
-        waiting = (damaged.blockStart, damaged.frames - 1)
-        if damaged.frames == 0 {
-          #expect(server.handleDamage(blockStart: damaged.blockStart) == true)
-          noticed = damaged.blockStart
-          waiting = nil
-        }
-      }
-      let answer = try server.handleData(prefix)
-      #expect((answer == .discard) == (noticed != nil), "only what follows a rewind is discarded")
-      guard answer == .store else { continue }
-      guard stage.append(UInt64(prefix.count), of: source) else {
-        throw Stuck(description: "bytes are appended to a piece of another block")
-      }
-      let block = prefix.offset / FakeFile.blockSize
-      if prefix.blockDigest != nil, waiting == nil, let index = damage.firstIndex(of: block) {
-        damage.remove(at: index)
-        waiting = (block * FakeFile.blockSize, lag)
-      }
+  /// Returns the block that has arrived damaged.
+  private mutating func receive(_ prefix: DataPrefix) throws -> UInt64? {
+    try server.handleData(prefix)
+    let block = prefix.offset / FakeFile.blockSize
+    let start = block * FakeFile.blockSize
+    guard held[Int(block)] == prefix.offset - start else {
+      throw Stuck(description: "bytes are appended to a piece of another block")
     }
-    if let damaged = waiting, damaged.frames == 0 || lag % 2 == 0 {
-      #expect(server.handleDamage(blockStart: damaged.blockStart) == true)
-      noticed = damaged.blockStart
-    } else if let damaged = waiting {
-      noticed = damaged.blockStart
-    }
-    return noticed
+    held[Int(block)] += UInt64(prefix.count)
+    guard prefix.blockDigest != nil, let index = damage.firstIndex(of: block) else { return nil }
+    damage.remove(at: index)
+    held[Int(block)] = 0
+    return start
   }
 }
 
@@ -264,9 +252,9 @@ private struct UploadPair {
     #expect(!second.alreadyThere && second.resumedFrom == 2 << 20)
   }
 
-  /// Damage on the way, noticed at once or after some more frames, in blocks of one frame or of four.
+  /// Damage on the way, heard of at once or after some more frames, in blocks of one frame or of four.
   @Test(
-    "A block that is damaged on the way is sent again until it is right", arguments: 0...5,
+    "A block that is damaged on the way is sent again until it is right, and nothing else is", arguments: 0...5,
     [FakeFile.blockSize, FakeFile.blockSize / 4])
   func damageAtEveryBlock(lag: Int, frame: UInt64) throws {
     for held in [0, 2] {
@@ -277,10 +265,23 @@ private struct UploadPair {
           pair.lag = lag
           pair.frame = frame
           pair.damage = first == second ? [first, first, first] : [first, second]
+          let again = pair.damage.reduce(0) { $0 + ($1 == 5 ? 10 : FakeFile.blockSize) }
           try pair.run(held == 0 ? .nothing : .partial(FakeFile(blocks: held)))
-          #expect(pair.damage.isEmpty && pair.stage == source && pair.server.isCommitting)
+          #expect(pair.damage.isEmpty && pair.isWhole && pair.server.isCommitting)
+          #expect(pair.sent == source.size - UInt64(held) * FakeFile.blockSize + again)
         }
       }
     }
+  }
+
+  /// The bytes that an earlier try left in a block are as good as those of this one.
+  @Test("A damaged block of which a part was there before is sent again from its beginning")
+  func damageInTheResumedBlock() throws {
+    var pair = UploadPair(FakeFile(blocks: 3))
+    pair.damage = [1]
+    pair.lag = 1
+    try pair.run(.partial(FakeFile(blocks: 1, tail: 1000)))
+    #expect(pair.resumedFrom == FakeFile.blockSize + 1000 && pair.isWhole)
+    #expect(pair.sent == 3 * FakeFile.blockSize - 1000)
   }
 }

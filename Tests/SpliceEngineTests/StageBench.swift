@@ -50,12 +50,21 @@ final class StageBench {
     while Int(stage.received) < end {
       let start = Int(stage.received)
       let blockEnd = min((start / block + 1) * block, content.count)
-      let piece = Array(content[start..<min(blockEnd, end)])
-      let whole = start + piece.count == blockEnd
-      let digest = whole ? digest(Array(content[start / block * block..<blockEnd])) : nil
-      let outcome = try withPieces([piece]) { try stage.append($0, blockDigest: digest) }
-      #expect(outcome == .stored)
+      #expect(try send(stage, content, start..<min(blockEnd, end)) == .stored)
     }
+  }
+
+  /// Hands over a part of one block of `content`, with the block's digest where it ends.
+  func send(
+    _ stage: Stage, _ content: [UInt8], _ range: Range<Int>, damaged: Bool = false
+  ) throws -> Stage.OnAppend {
+    let block = Int(Limits.blockSize)
+    let start = range.lowerBound / block * block
+    let end = min(start + block, content.count)
+    let digest = range.upperBound == end ? digest(Array(content[start..<end])) : nil
+    var piece = Array(content[range])
+    if damaged { piece[piece.count / 2] ^= 1 }
+    return try withPieces([piece]) { try stage.append($0, at: UInt64(range.lowerBound), blockDigest: digest) }
   }
 
   /// What a sender of `content` claims of its first `count` bytes.

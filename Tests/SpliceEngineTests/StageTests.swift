@@ -229,13 +229,93 @@ private let block = Int(Limits.blockSize)
   @Test func damagedBlockIsDroppedAlone() throws {
     let stage = try open()
     try bench.fill(stage, content, to: block)
-    let outcome = try withPieces([pattern(block, seed: 8)]) {
-      try stage.append($0, blockDigest: digest(Array(content[block..<2 * block])))
-    }
+    let outcome = try bench.send(stage, content, block..<2 * block, damaged: true)
     #expect(outcome == .damaged(blockStart: UInt64(block)))
     #expect(stage.proof == bench.proof(content, block))
     try bench.append(stage, content)
     #expect(stage.proof == bench.proof(content))
+  }
+
+  /// The order in which the blocks of a file come, and which of them arrive damaged each time.
+  struct Arrival: CustomStringConvertible, Sendable {
+    let description: String
+    /// Block, and whether it is damaged.
+    let blocks: [(Int, Bool)]
+
+    init(_ order: String) {
+      description = order
+      blocks = order.split(separator: " ").map { (Int($0.prefix(1))!, $0.hasSuffix("!")) }
+    }
+  }
+
+  /// What came behind a damaged block counts when the block is there, whatever happened in between.
+  @Test(arguments: [
+    "0! 1 2 3 4 0", "0 1! 2 3 1 4", "0 1! 2 3! 4 1 3", "0 1! 2 3! 1! 4 3 1", "0! 1! 2! 3! 4! 0 1 2 3 4",
+    "0 1 2 3 4! 4", "0 1 2! 3 4! 2 4", "0 1 2! 3 4! 4 2", "0 1 2! 3 4! 4! 2! 4 2", "0! 0! 0 1! 1 2 3 4",
+    "0 1! 2! 3 2 4 1",
+  ].map(Arrival.init))
+  func damagedBlockComesAgain(_ arrival: Arrival) throws {
+    let content = pattern(4 * block + 777)
+    let stage = try bench.open("d", size: content.count)
+    try stage.resume(at: stage.proof)
+    var missing: Set<Int> = []
+    var next = 0
+    for (index, isDamaged) in arrival.blocks {
+      let start = index * block
+      let end = min(start + block, content.count)
+      // In two pieces, and with a checkpoint between them.
+      #expect(try bench.send(stage, content, start..<start + 500) == .stored)
+      try stage.checkpoint()
+      let outcome = try bench.send(stage, content, start + 500..<end, damaged: isDamaged)
+      #expect(outcome == (isDamaged ? .damaged(blockStart: UInt64(start)) : .stored))
+      next = max(next, index + 1)
+      if isDamaged { missing.insert(index) } else { missing.remove(index) }
+      let held = min((missing.min() ?? next) * block, content.count)
+      #expect(stage.received == UInt64(held) && stage.proof == bench.proof(content, held))
+      #expect(stage.durable <= stage.received)
+    }
+    #expect(missing.isEmpty && stage.received == UInt64(content.count))
+    // What was counted late is in the journal like everything else.
+    try stage.close()
+    let again = try bench.open("d", size: content.count)
+    #expect(again.proof == bench.proof(content) && again.durable == UInt64(content.count))
+    try again.resume(at: again.proof)
+    _ = try again.seal(bench.proof(content))
+  }
+
+  /// A block comes again in the middle of another one.
+  @Test func repeatedBlockDoesNotDisturbTheOneThatIsComing() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    _ = try bench.send(stage, content, block..<2 * block, damaged: true)
+    #expect(try bench.send(stage, content, 2 * block..<2 * block + 300) == .stored)
+    #expect(try bench.send(stage, content, block..<2 * block) == .stored)
+    #expect(stage.received == UInt64(2 * block + 300))
+    #expect(stage.proof == bench.proof(content, 2 * block + 300))
+    try bench.append(stage, content)
+    #expect(stage.proof == bench.proof(content))
+  }
+
+  /// What came behind a missing block is nowhere written down.
+  @Test(arguments: [true, false]) func whatIsAheadIsGivenUp(isClosed: Bool) throws {
+    let content = pattern(4 * block)
+    do {
+      let stage = try bench.open("e", size: content.count)
+      try bench.fill(stage, content, to: block)
+      _ = try bench.send(stage, content, block..<2 * block, damaged: true)
+      for start in 2...3 { _ = try bench.send(stage, content, start * block..<(start + 1) * block) }
+      try stage.checkpoint()
+      #expect(stage.durable == UInt64(block))
+      if isClosed { try stage.close() }
+    }
+    let again = try bench.open("e", size: content.count)
+    #expect(again.received == UInt64(isClosed ? block : content.count))
+    // Without a digest the bytes are what there is; the sender sees where they differ.
+    #expect(try again.chain(at: [1]) == [bench.proof(content, block).digest])
+    #expect(isClosed || again.proof != bench.proof(content))
+    try again.resume(at: bench.proof(content, block))
+    try bench.append(again, content)
+    #expect(again.proof == bench.proof(content))
   }
 
   @Test func failedSyncIsNeverRetriedIntoSuccess() throws {

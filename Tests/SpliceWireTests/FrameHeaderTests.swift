@@ -50,7 +50,6 @@ import Testing
     let known: UInt8 =
       switch type {
       case .data: 1
-      case .ack: 2
       case .list, .sessions, .partials: 4 + 8
       case .stat, .remove, .verify, .ping, .kick, .drain, .discard, .reload: 4
       case .want: 16

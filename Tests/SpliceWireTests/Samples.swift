@@ -105,7 +105,7 @@ enum Samples {
     let inside = DataPrefix(stream: 1, offset: 2 * mebibyte, count: 5, blockDigest: nil)
     let atEnd = DataPrefix(stream: 1, offset: 3 * mebibyte, count: 5, blockDigest: digest(0x60))
     let ack = Ack(received: 3 * mebibyte, verified: 2 * mebibyte, durable: mebibyte)
-    let rewind = Ack(received: 2 * mebibyte, verified: 2 * mebibyte, durable: 0)
+    let again = Repeat(offset: 2 * mebibyte)
     let commit = Commit(size: size, proof: digest(0x70))
     let committed = Committed(size: size, proof: digest(0x70), version: 0x8877_6655_4433_2211)
     return [
@@ -122,8 +122,8 @@ enum Samples {
       sample("resume", resume, stream: 1, .resume(resume, 1)),
       data("data", inside, "Hello"),
       data("data-end-of-block", atEnd, "world"),
-      sample("ack", ack, stream: 1, .ack(ack, [], 1)),
-      sample("ack-rewind", rewind, stream: 1, flags: .rewind, .ack(rewind, .rewind, 1)),
+      sample("ack", ack, stream: 1, .ack(ack, 1)),
+      sample("repeat", again, stream: 1, .repeat(again, 1)),
       sample("commit", commit, stream: 1, .commit(commit, 1)),
       sample("committed", committed, stream: 1, .committed(committed, 1)),
     ]

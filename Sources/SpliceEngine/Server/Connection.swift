@@ -195,6 +195,9 @@ final class Connection: Session, LinkOwner {
     case .resume:
       let resume = try Resume(body: body)
       withOpened(header.stream) { $0.handleResume(resume) }
+    case .repeat:
+      let message = try Repeat(body: body)
+      withOpened(header.stream) { $0.handleRepeat(message) }
     case .commit:
       let commit = try Commit(body: body)
       withOpened(header.stream) { $0.handleCommit(commit) }

@@ -18,9 +18,10 @@ final class DownloadStream: ServerStream, PoolJob {
     /// Digest more of the file, until the first `bytes` bytes can be proved.
     case prove(bytes: UInt64)
     case probe([UInt64])
-    /// Check a claim of the peer and begin there. `again`: it has been sent DATA already and asks anew, so
-    /// a block may be damaged on our side.
-    case resume(PrefixProof, again: Bool)
+    /// Check a claim of the peer and begin there.
+    case resume(PrefixProof)
+    /// Read a block that reached the peer damaged: it may be damaged here.
+    case check(block: UInt64)
     /// Fetch digests and warm the pages of the blocks from this one on.
     case prepare(from: UInt64)
   }
@@ -30,6 +31,7 @@ final class DownloadStream: ServerStream, PoolJob {
     case proved(PrefixProof)
     case chain([Digest])
     case agreed(AgreedPrefix)
+    case checked
     case prepared(from: UInt64)
     case failed(StoreError)
   }
@@ -47,7 +49,8 @@ final class DownloadStream: ServerStream, PoolJob {
   private var isAbandoned = false
   private var hasEnded = false
   private var pendingControl: Job?
-  private var hasSentData = false
+  /// Offsets of blocks that the peer asked for again. Nothing goes before they are checked.
+  private var unchecked: [UInt64] = []
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -81,7 +84,7 @@ final class DownloadStream: ServerStream, PoolJob {
 
   var isBusy: Bool { request.isInFlight }
   var activity: SessionActivity { .downloading }
-  var progress: (done: UInt64, size: UInt64) { (sender?.nextPiece?.offset ?? 0, size) }
+  var progress: (done: UInt64, size: UInt64) { (sender?.front ?? 0, size) }
 
   // MARK: From the connection
 
@@ -101,7 +104,16 @@ final class DownloadStream: ServerStream, PoolJob {
     guard var sender else { return fail(SequenceError.unexpected(.resume)) }
     do throws(SequenceError) { try sender.handleResume(from: resume.from) } catch { return fail(error) }
     self.sender = sender
-    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof), again: hasSentData))
+    control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
+  }
+
+  func handleRepeat(_ message: Repeat) {
+    guard !isAbandoned else { return }
+    guard var sender else { return fail(SequenceError.unexpected(.repeat)) }
+    do throws(SequenceError) { try sender.handleRepeat(message.offset) } catch { return fail(error) }
+    self.sender = sender
+    unchecked.append(message.offset)
+    submitNext()
   }
 
   func handleCommit(_ commit: Commit) { fail(SequenceError.unexpected(.commit)) }
@@ -132,16 +144,16 @@ final class DownloadStream: ServerStream, PoolJob {
 
   /// Queues the next piece, when its block is prepared.
   func produce() -> Bool {
-    guard !isAbandoned, pendingControl == nil, var sender, let source, let link = connection.link else {
-      return false
-    }
+    guard !isAbandoned, pendingControl == nil, unchecked.isEmpty, var sender, let source, let link = connection.link
+    else { return false }
     if sender.takeEnd() {
       self.sender = sender
       connection.worker.counters.count(completed: .download)
       let end = End(size: source.size, proof: source.book.chain.digest)
       link.send { end.append(to: &$0, stream: id) }
       report?.complete()
-      abandon()
+      // Of a file of one block nothing is asked for again but the file.
+      if source.size <= source.geometry.blockSize { abandon() }
       return true
     }
     guard let piece = sender.nextPiece else { return false }
@@ -156,8 +168,7 @@ final class DownloadStream: ServerStream, PoolJob {
     link.send { prefix.append(to: &$0) }
     link.send(source.file, offset: piece.offset, count: piece.count)
     sender.handleSent(piece.count)
-    report?.advance(to: piece.offset + UInt64(piece.count))
-    hasSentData = true
+    report?.advance(to: sender.front)
     self.sender = sender
     prepareAhead(source, of: block)
     return true
@@ -199,7 +210,8 @@ final class DownloadStream: ServerStream, PoolJob {
       // Those of blocks that are sent are not needed any more.
       var sent = digests.count
       if let sender, let next = sender.nextPiece {
-        sent = Int(clamping: next.offset / sender.geometry.blockSize - digestsFrom)
+        // One that goes again may lie before all of them.
+        sent = Int(clamping: max(next.offset / sender.geometry.blockSize, digestsFrom) - digestsFrom)
       }
       digests.removeFirst(min(sent, digests.count))
       digestsFrom = first - UInt64(digests.count)
@@ -220,6 +232,8 @@ final class DownloadStream: ServerStream, PoolJob {
     } else if let control = pendingControl {
       pendingControl = nil
       submit(control)
+    } else if let block = unchecked.first {
+      submit(.check(block: block))
     }
   }
 
@@ -251,13 +265,15 @@ final class DownloadStream: ServerStream, PoolJob {
       let wanted = min(last.multipliedReportingOverflow(by: source.geometry.blockSize).partialValue, source.size)
       guard try source.extendBook(toCover: wanted, budget: Self.proveBudget) else { return .none }
       return .chain(try source.chain(at: blockCounts))
-    case .resume(let claim, let again):
+    case .resume(let claim):
       guard let source, try source.extendBook(toCover: claim.bytes, budget: Self.proveBudget) else { return .none }
       guard let agreed = AgreedPrefix(ours: try source.proof(of: claim.bytes), theirs: claim) else {
         throw StoreError(.digestMismatch)
       }
-      if again { try checkBlock(at: claim.bytes, of: source) }
       return .agreed(agreed)
+    case .check(let offset):
+      if let source { try checkBlock(at: offset, of: source) }
+      return .checked
     case .prepare(let first):
       guard let source else { return .none }
       try prepare(source, from: first)
@@ -266,12 +282,9 @@ final class DownloadStream: ServerStream, PoolJob {
   }
 
   /// The peer got a block that did not match its digest. If ours does not match either, the fault is here.
-  private func checkBlock(at offset: UInt64, of source: Source) throws(StoreError) {
-    guard offset < source.size else { return }
+  private func checkBlock(at start: UInt64, of source: Source) throws(StoreError) {
     if try source.hasChanged() { throw StoreError(.changed) }
     let geometry = source.geometry
-    let start = geometry.blockStart(offset)
-    guard start < source.book.bytes else { return }
     do throws(Errno) {
       let recorded = try source.book.digests(from: start / geometry.blockSize, count: 1)
       let end = geometry.blockEnd(start, fileSize: source.size)
@@ -316,9 +329,10 @@ final class DownloadStream: ServerStream, PoolJob {
       give(proved: AgreedPrefix(ours: ours, theirs: PrefixProof(bytes: want.held, digest: want.proof)))
     case .chain(let digests): connection.link?.send { Chain(digests: digests).append(to: &$0, stream: id) }
     case .agreed(let prefix):
-      if !hasSentData { connection.worker.counters.count(resumedAt: prefix.bytes, held: want.held) }
+      connection.worker.counters.count(resumedAt: prefix.bytes, held: want.held)
       sender?.begin(at: prefix)
       report?.begin(at: prefix.bytes, of: size)
+    case .checked: unchecked.removeFirst()
     case .prepared(let first): didPrepare(from: first)
     }
     submitNext()

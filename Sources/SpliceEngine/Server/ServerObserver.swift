@@ -69,9 +69,7 @@ final class TransferReport {
     return TransferReport(observer, info)
   }
 
-  /// Again when the ends agreed anew.
   func begin(at done: UInt64, of size: UInt64) {
-    if case .underWay = state { return advance(to: done) }
     guard case .awaitingAgreement = state else { return }
     state = .underWay
     info.done = done

@@ -23,6 +23,8 @@ protocol ServerStream: AnyObject {
   func begin()
   func handleProbe(_ probe: Probe)
   func handleResume(_ resume: Resume)
+  /// A block that this stream sent arrived damaged.
+  func handleRepeat(_ message: Repeat)
   func handleCommit(_ commit: Commit)
   /// Queues output, one piece. Returns false when there is none now.
   func produce() -> Bool

@@ -62,6 +62,7 @@ final class TreeStream: ServerStream, PoolJob {
 
   func handleProbe(_ probe: Probe) { fail(.probe) }
   func handleResume(_ resume: Resume) { fail(.resume) }
+  func handleRepeat(_ message: Repeat) { fail(.repeat) }
   func handleCommit(_ commit: Commit) { fail(.commit) }
 
   private func fail(_ type: FrameType) {

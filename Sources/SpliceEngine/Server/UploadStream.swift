@@ -11,8 +11,8 @@ internal import SpliceWire
 /// One job at a time is on the pool. While it runs, pieces that arrive wait in `pieces`; the next job
 /// takes them together, so the slower the disk, the larger the batches.
 ///
-/// While much is coming a job takes the bytes from the socket itself, see `Intake`. `receiver` and
-/// `frameDigest` are the job's then: no message of this stream reaches the loop's thread.
+/// While much is coming a job takes the bytes from the socket itself, see `Intake`. `receiver`, `frameDigest` and
+/// `frameOffset` are the job's then: no message of this stream reaches the loop's thread.
 final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private enum Job {
     case open
@@ -70,7 +70,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   /// In the commit queue: it has the stage.
   private var committing: PrefixProof?
   private var frameDigest: Digest?
-  private var dropsPieces = false
+  /// Where the next piece of the frame belongs.
+  private var frameOffset: UInt64 = 0
 
   /// Whose receive side the job has.
   private var lender: Link?
@@ -179,6 +180,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     control(.resume(PrefixProof(bytes: resume.from, digest: resume.proof)))
   }
 
+  func handleRepeat(_ message: Repeat) { fail(SequenceError.unexpected(.repeat)) }
+
   /// One handshake message at a time; a peer that sends the next one before the answer breaks the order.
   private func control(_ next: Job) {
     guard !isAbandoned else { return }
@@ -193,22 +196,23 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func handleData(_ prefix: DataPrefix) -> Bool {
     guard !isAbandoned else { return false }
     do throws(SequenceError) {
-      guard try receiver.handleData(prefix) == .store else { return false }
+      try receiver.handleData(prefix)
     } catch {
       fail(error)
       return false
     }
     frameDigest = prefix.blockDigest
-    dropsPieces = false
+    frameOffset = prefix.offset
     return true
   }
 
   func handlePiece(_ slice: Slice, isLast: Bool) {
-    guard !isAbandoned, !dropsPieces else {
+    guard !isAbandoned else {
       connection.worker.pool.unpin(slice.buffer)
       return connection.addBacklog(-slice.cost)
     }
-    pieces.append(slice, blockDigest: isLast ? frameDigest : nil)
+    pieces.append(slice, at: frameOffset, blockDigest: isLast ? frameDigest : nil)
+    frameOffset += UInt64(slice.range.count)
     // Handing over to another thread costs the same for a little as for much.
     let endsBlock = isLast && frameDigest != nil
     if endsBlock || pieces.count >= Limits.batchMin || connection.worker.pool.isScarce { submitNext() }
@@ -286,7 +290,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   /// The socket has much, or will have. Whether its bytes come this way from now on.
   func takeOver() -> TakeOver {
-    guard isAgreed, !isAbandoned, !dropsPieces, pendingControl == nil, pendingCommit == nil, committing == nil
+    guard isAgreed, !isAbandoned, pendingControl == nil, pendingCommit == nil, committing == nil
     else { return .never }
     if !pieces.isEmpty { submitNext() }
     if request.isInFlight {
@@ -306,11 +310,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func takeData(_ prefix: DataPrefix) -> Bool {
     guard prefix.stream == id else { return false }
     var next = receiver
-    do throws(SequenceError) {
-      guard try next.handleData(prefix) == .store else { return false }
-    } catch { return false }
+    do throws(SequenceError) { try next.handleData(prefix) } catch { return false }
     receiver = next
     frameDigest = prefix.blockDigest
+    frameOffset = prefix.offset
     return true
   }
 
@@ -321,9 +324,11 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     let result: Result<Stage.OnAppend, StoreError> = withUnsafePointer(to: &piece) { piece in
       do throws(StoreError) {
         return .success(
-          try stage.append(UnsafeBufferPointer(start: piece, count: 1), blockDigest: isLast ? frameDigest : nil))
+          try stage.append(
+            UnsafeBufferPointer(start: piece, count: 1), at: frameOffset, blockDigest: isLast ? frameDigest : nil))
       } catch { return .failure(error) }
     }
+    frameOffset += UInt64(bytes.count)
     switch result {
     case .success(.stored): return stage.received - stage.durable < unsyncedMax
     case .success(.damaged(let start)): outcome = .damaged(blockStart: start)
@@ -500,7 +505,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
         || now.milliseconds(since: acknowledgedAt) >= Self.acknowledgeMilliseconds
     else { return }
-    sendAcknowledgement(flags: [])
+    sendAcknowledgement()
   }
 
   private func countProgress(_ stage: Stage) {
@@ -512,28 +517,30 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     counted.durable = stage.durable
   }
 
-  private func sendAcknowledgement(flags: FrameFlags) {
+  private func sendAcknowledgement() {
     guard let stage, !isAbandoned else { return }
     acknowledged = stage.received
     acknowledgedAt = now
     durableAcknowledged = stage.durable
     let ack = Ack(
       received: stage.received, verified: stage.verified, durable: min(stage.durable, stage.verified))
-    connection.link?.send { ack.append(to: &$0, stream: id, flags: flags) }
+    connection.link?.send { ack.append(to: &$0, stream: id) }
   }
 
-  /// The bytes of a block are not what the sender read: everything from its start on is asked for again.
+  /// The bytes of a block are not what the sender read: it is asked for again, and what follows goes on.
   private func didFindDamage(_ blockStart: UInt64) {
+    guard !isAbandoned else { return }
     connection.log(.warning) { line in
       line.append(quoting: path.bytes)
       line.append(": a block arrived damaged; asking for it again from byte ")
       line.append(decimal: blockStart)
     }
-    dropPieces()
-    dropsPieces = true
     pendingCommit = nil
-    receiver.handleDamage(blockStart: blockStart)
-    sendAcknowledgement(flags: [.rewind])
+    guard receiver.handleDamage(blockStart: blockStart) else {
+      return fail(ErrorMessage(.digestMismatch, path: path.bytes, "too many blocks arrive damaged"))
+    }
+    connection.link?.send { Repeat(offset: blockStart).append(to: &$0, stream: id) }
+    acknowledge()
   }
 
   /// On a thread of the pool, for the queue.

@@ -27,13 +27,13 @@ package final class Stage {
 
   package enum OnAppend: Equatable {
     case stored
-    /// The block that begins here differs from its digest and was dropped.
+    /// The block that begins here differs from its digest; it is missing until it comes again.
     case damaged(blockStart: UInt64)
   }
 
   package private(set) var header: JournalHeader
   package private(set) var geometry: BlockGeometry
-  /// Bytes written and counted in the digests.
+  /// Bytes written and counted in the digests, up to the first that is missing.
   package private(set) var received: UInt64 = 0 {
     didSet { room?.update(remaining: header.size - min(received, header.size)) }
   }
@@ -52,8 +52,10 @@ package final class Stage {
   private var restated: UInt64 = 0
   /// The whole blocks before `received`.
   private var chain: PrefixChain
-  /// Everything of the block that `received` lies in.
-  private let hasher = BlockHasher()
+  /// Everything of the block that `received`, or the end of what is ahead, lies in.
+  private var hasher = BlockHasher()
+  /// Nil while nothing is missing.
+  private var ahead: Ahead?
   /// The header on disk is another one than `header`, or there is none.
   private var journalIsForeign = true
   private var nameIsDurable = false
@@ -88,6 +90,20 @@ package final class Stage {
     let recordedDurable: UInt64
     /// Blocks from the first on that are what was recorded.
     var matching: UInt64 = 0
+  }
+
+  /// What came behind a block that was damaged. It is on disk and nowhere else: whoever takes the stage up again, or
+  /// closes it, gives it up.
+  private final class Ahead {
+    /// Behind the last byte.
+    var end: UInt64
+    /// Of the blocks from `received` on; nil for those that arrived damaged. A short last block that did not is in the
+    /// stage's hasher.
+    var digests: [Digest?] = []
+    /// Everything of the block that is coming again.
+    var hasher = BlockHasher()
+
+    init(end: UInt64) { self.end = end }
   }
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
@@ -356,6 +372,7 @@ package final class Stage {
       chain = shorter
     }
     hasher.reset()
+    ahead = nil
     received = bytes
     if geometry.tail(of: bytes) > 0, let data { try hashTail(data, to: bytes) }
     guard received == bytes else { throw .inputOutput }
@@ -448,60 +465,107 @@ package final class Stage {
     restated = 0
   }
 
-  /// Hashes and writes `pieces` behind what is there.
+  /// Hashes and writes `pieces`.
   ///
-  /// - Parameter blockDigest: of the whole block, when the pieces end one.
+  /// - Parameters:
+  ///   - offset: where they belong: behind everything that came or, piece by piece, in a block that was damaged.
+  ///   - blockDigest: of the whole block, when the pieces end one.
   package func append(
-    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?
+    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64, blockDigest: Digest?
   ) throws(StoreError) -> OnAppend {
-    try append(pieces, blockDigest: blockDigest, isUnproved: false)
+    try append(pieces, at: offset, blockDigest: blockDigest, isUnproved: false)
   }
 
-  /// As above, for a sender that has no digests: the block's is made of what came.
+  /// As above, behind what is there, for a sender that has no digests: the block's is made of what came.
   package func append(unproved pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(StoreError) {
-    _ = try append(pieces, blockDigest: nil, isUnproved: true)
+    _ = try append(pieces, at: received, blockDigest: nil, isUnproved: true)
   }
 
   private func append(
-    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, blockDigest: Digest?, isUnproved: Bool
+    _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64, blockDigest: Digest?, isUnproved: Bool
   ) throws(StoreError) -> OnAppend {
     guard let data else { panic("a stage is resumed before it is written") }
     try requireUntouched(data)
-    var count: UInt64 = 0
+    let front = ahead?.end ?? received
+    require(offset == front || ahead != nil && offset < front, "pieces leave no gap")
+    let hasher = offset < front ? ahead?.hasher ?? self.hasher : self.hasher
+    var end = offset
     for piece in pieces {
       hasher.update(piece)
-      count += UInt64(piece.count)
+      end += UInt64(piece.count)
     }
-    let end = received + count
-    require(end <= geometry.blockEnd(received, fileSize: header.size), "pieces do not cross a block")
+    require(end <= geometry.blockEnd(offset, fileSize: header.size), "pieces do not cross a block")
+    if let blockDigest, hasher.digest() != blockDigest {
+      hasher.reset()
+      let start = geometry.blockStart(end - 1)
+      if offset == front { leaveOut(blockFrom: start, to: end) }
+      return .damaged(blockStart: start)
+    }
     do throws(Errno) {
-      if let blockDigest, hasher.digest() != blockDigest {
-        received = geometry.blockStart(received)
-        hasher.reset()
-        durable = min(durable, received)
-        try data.truncate(to: received)
-        knownStamp = try stamp(data)
-        return .damaged(blockStart: received)
-      }
       isWriteTorn = true
-      if pieces.count == 1, count >= UInt64(Limits.dataPayloadMax) {
-        try data.writeUncached(pieces[0], at: received)
+      if pieces.count == 1, end - offset >= UInt64(Limits.dataPayloadMax) {
+        try data.writeUncached(pieces[0], at: offset)
       } else {
-        try data.write(pieces, at: received)
+        try data.write(pieces, at: offset)
       }
       isWriteTorn = false
       knownStamp = try stamp(data)
-      received = end
-      if let blockDigest {
-        try finishBlock(blockDigest)
-      } else if isUnproved, end == geometry.blockEnd(end - 1, fileSize: header.size) {
-        try finishBlock(hasher.digest())
+      if let ahead {
+        try didStore(to: end, blockDigest, isRepeat: offset < front, ahead)
+      } else {
+        received = end
+        if let blockDigest {
+          try finishBlock(blockDigest)
+        } else if isUnproved, end == geometry.blockEnd(end - 1, fileSize: header.size) {
+          try finishBlock(hasher.digest())
+        }
       }
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
     try paceWriteback(data)
     return .stored
+  }
+
+  /// A block is not what the sender read.
+  private func leaveOut(blockFrom start: UInt64, to end: UInt64) {
+    if ahead == nil {
+      received = start
+      durable = min(durable, start)
+    }
+    let ahead = ahead ?? Ahead(end: end)
+    ahead.end = end
+    ahead.digests.append(nil)
+    self.ahead = ahead
+  }
+
+  /// Bytes up to `end` are on disk while a block before them is missing, or was until now.
+  private func didStore(to end: UInt64, _ blockDigest: Digest?, isRepeat: Bool, _ ahead: Ahead) throws(Errno) {
+    if !isRepeat { ahead.end = end }
+    guard let blockDigest else { return }
+    let isShort = geometry.tail(of: end) > 0
+    switch (isRepeat, isShort) {
+    case (false, false):
+      ahead.digests.append(blockDigest)
+      hasher.reset()
+    case (false, true): break
+    case (true, false):
+      ahead.digests[Int((end - received) / geometry.blockSize) - 1] = blockDigest
+      ahead.hasher.reset()
+    case (true, true):
+      ahead.digests.removeLast()
+      let last = ahead.hasher
+      ahead.hasher = hasher
+      hasher = last
+    }
+    while let first = ahead.digests.first, let digest = first {
+      ahead.digests.removeFirst()
+      received += geometry.blockSize
+      try record(digest)
+    }
+    guard ahead.digests.isEmpty else { return }
+    received = ahead.end
+    self.ahead = nil
   }
 
   /// Lets the disk begin with what was written last, and waits for what was before that.
@@ -520,10 +584,12 @@ package final class Stage {
   private func finishBlock(_ digest: Digest) throws(Errno) {
     // The last, short block stays in the hasher: a proof of the whole file chains it as its tail.
     guard geometry.tail(of: received) == 0 else { return }
-    defer {
-      chain.append(digest)
-      hasher.reset()
-    }
+    defer { hasher.reset() }
+    try record(digest)
+  }
+
+  private func record(_ digest: Digest) throws(Errno) {
+    defer { chain.append(digest) }
     // A file of one block is committed at once; a journal for it would only wear the flash.
     if log == nil, isWriting, received == header.size { return }
     try enter(.block(digest), in: journal())
@@ -593,6 +659,7 @@ package final class Stage {
   /// After a failed sync the kernel holds pages that say one thing and a disk that says another, and
   /// the next sync would lie: nothing behind the last checkpoint is believed again.
   private func distrust() {
+    ahead = nil
     received = durable
     // From now on it looks like written by somebody else, so that nobody takes it up without reading it.
     _ = succeeds { () throws(Errno) in
@@ -847,6 +914,7 @@ package final class Stage {
       data = nil
       log = nil
     }
+    ahead = nil
     received = 0
     durable = 0
     do throws(Errno) {

@@ -5,12 +5,11 @@
 struct Frame: CustomStringConvertible {
   enum Kind: UInt8 {
     case hello = 1, offer, have, probe, chain, resume, data, ack, commit, committed, want, give, end
-    case list, stat, remove, verify, ping, cancel, error
+    case list, stat, remove, verify, ping, cancel, error, `repeat`
   }
 
   enum Flag {
     static let endOfBlock: UInt8 = 1
-    static let rewind: UInt8 = 2
     static let reply: UInt8 = 4
     static let more: UInt8 = 8
     static let start: UInt8 = 16
@@ -141,10 +140,10 @@ final class WirePeer {
     return Frame(type: header[0], stream: stream, flags: header[1], body)
   }
 
-  /// The next frame that is not an ACK without `rewind`.
+  /// The next frame that is no ACK.
   func answer() throws -> Frame {
     while let frame = try next() {
-      if frame.kind != .ack || frame.flags & Frame.Flag.rewind != 0 { return frame }
+      if frame.kind != .ack { return frame }
     }
     throw Failure("the daemon closed the connection")
   }

@@ -223,8 +223,9 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
         session.worker.pool.pin(slice.buffer)
         session.addBacklog(Limits.pieceCost)
       }
+      let offset = arrived
       arrived += UInt64(count)
-      pieces.append(Slice(buffer: slice.buffer, range: part), endsBlock: arrived == end)
+      pieces.append(Slice(buffer: slice.buffer, range: part), at: offset, endsBlock: arrived == end)
     }
     if arrived == size { phase = .committing }
     if arrived == size || pieces.count >= Limits.batchMin || session.worker.pool.isScarce { submitNext() }

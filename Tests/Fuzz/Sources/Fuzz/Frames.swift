@@ -87,6 +87,7 @@ private struct FrameReading: Equatable {
     case .chain: return encode(try Chain(body: body))
     case .resume: return encode(try Resume(body: body))
     case .ack: return encode(try Ack(body: body))
+    case .repeat: return encode(try Repeat(body: body))
     case .commit: return encode(try Commit(body: body))
     case .committed: return encode(try Committed(body: body))
     case .want: return encode(try Want(body: body))
@@ -149,7 +150,8 @@ enum FrameSeeds {
       frame(Have(state: .partial, blockSize: Limits.blockSize, bytes: 3, proof: digest, freeSpace: 9)),
       frame(Probe(blockCounts: [1, 2, 4])), frame(Chain(digests: [digest, .zero])),
       frame(Resume(from: 3, proof: digest)), data("hello", digest), data("world", nil),
-      frame(Ack(received: 3, verified: 2, durable: 1), flags: .rewind), frame(Commit(size: 5, proof: digest)),
+      frame(Ack(received: 3, verified: 2, durable: 1)), frame(Repeat(offset: 1 << 20)),
+      frame(Commit(size: 5, proof: digest)),
       frame(Committed(size: 5, proof: digest, version: 1)),
       frame(Want(held: 3, proof: digest, path: path), flags: .start),
       frame(

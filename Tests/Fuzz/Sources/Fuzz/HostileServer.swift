@@ -225,7 +225,11 @@ private final class ServerTrial {
       let count = choices.oneIn(4) ? choices.number(near: [file.size, position]) : position
       say {
         Ack(received: count, verified: count, durable: choices.oneIn(2) ? count : 0)
-          .append(to: &$0, stream: stream, flags: choices.oneIn(6) ? .rewind : [])
+          .append(to: &$0, stream: stream)
+      }
+      if choices.oneIn(6) {
+        let offset = choices.oneIn(4) ? choices.number(near: [position, file.size]) : file.geometry.blockStart(position)
+        say { Repeat(offset: offset).append(to: &$0, stream: stream) }
       }
     case 3:
       let proof = choices.oneIn(6) ? .zero : file.proof(file.size).digest

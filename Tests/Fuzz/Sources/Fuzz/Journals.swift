@@ -115,7 +115,8 @@ extension Target {
           do throws(StoreError) {
             return .success(
               try stage.append(
-                UnsafeBufferPointer(start: piece, count: 1), blockDigest: file.blockDigest(endingAt: end)))
+                UnsafeBufferPointer(start: piece, count: 1), at: from,
+                blockDigest: file.blockDigest(endingAt: end)))
           } catch { return .failure(error) }
         }
       }

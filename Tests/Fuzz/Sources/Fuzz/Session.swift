@@ -28,6 +28,8 @@ private final class Peer {
     /// Where its next byte belongs.
     var position: UInt64 = 0
     var have: Have?
+    /// Blocks that the server asked for again.
+    var repeats: [UInt64] = []
   }
 
   let socket: Socket
@@ -156,8 +158,12 @@ private final class Peer {
       let durable = durable[header.stream] ?? 0
       let sent = sentTo[header.stream] ?? 0
       check(ack.received <= sent, "\(ack.received) bytes acknowledged, \(sent) sent")
-      check(ack.durable >= durable || header.flags.contains(.rewind), "durable went back")
+      check(ack.durable >= durable, "durable went back")
       self.durable[header.stream] = ack.durable
+    case .repeat:
+      let offset = try Repeat(body: body).offset
+      check(offset < sentTo[header.stream] ?? 0, "a block is asked for again that was never sent")
+      uploads[header.stream]?.repeats.append(offset)
     case .committed:
       let receipt = try Committed(body: body)
       check(
@@ -328,10 +334,15 @@ private final class SessionTrial {
     guard let id = anyUpload(), let upload = peer.uploads[id] else { return }
     let file = upload.file
     var offset = upload.position
+    if let block = upload.repeats.first, !choices.oneIn(3) {
+      peer.uploads[id]?.repeats.removeFirst()
+      offset = block
+    }
     if !honest, choices.oneIn(3) { offset = choices.number(near: [offset, file.size]) }
     guard offset < file.size else { return }
     let blockEnd = file.geometry.blockEnd(offset, fileSize: file.size)
-    let count = min(blockEnd - offset, choices.pick([UInt64.max, .max, .max, 1000, 1]))
+    let isRepeat = offset < upload.position
+    let count = min(blockEnd - offset, isRepeat ? .max : choices.pick([UInt64.max, .max, .max, 1000, 1]))
     var bytes = Array(file.bytes[Int(offset)..<Int(offset + count)])
     var digest = file.blockDigest(endingAt: offset + count)
     if !honest {
@@ -371,6 +382,11 @@ private final class SessionTrial {
       let from = choices.number(near: [held, file.size])
       let proof = from <= file.size ? file.proof(from).digest : .zero
       peer.send { Resume(from: from, proof: proof).append(to: &$0, stream: id) }
+    }
+    for _ in 0..<choices.below(3) {
+      settle(milliseconds: UInt64(choices.below(10)))
+      let block = UInt64(choices.below(4)) * file.geometry.blockSize + (choices.oneIn(8) ? 1 : 0)
+      peer.send { Repeat(offset: block).append(to: &$0, stream: id) }
     }
   }
 

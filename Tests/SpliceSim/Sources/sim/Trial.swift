@@ -298,10 +298,13 @@ final class Trial {
     }
     command.finished.insert(name)
     if !result.isDurable { world.fail("\(name) was called done, but not durable") }
-    if case .done = result.outcome, isPeaceful, result.attempts == 1,
-      result.sent != result.size - min(result.size, result.resumedFrom)
-    {
+    let rest = result.size - min(result.size, result.resumedFrom)
+    if case .done = result.outcome, isPeaceful, result.attempts == 1, result.sent != rest {
       world.fail("\(name): \(result.sent) bytes were sent for \(result.size) from \(result.resumedFrom) on")
+    }
+    let repeated = UInt64(world.network.damageCount) * Limits.blockSize
+    if case .done = result.outcome, result.attempts == 1, result.sent > rest + repeated {
+      world.fail("\(name): \(result.sent) bytes were sent for \(rest), with \(world.network.damageCount) flipped bits")
     }
     switch command.kind {
     case .put:
