@@ -14,7 +14,7 @@ extension SpliceServer {
     case disconnected(ClientID, SpliceError.Code?)
     /// Both ends know where to go on: at `done`.
     case transferBegan(Transfer)
-    /// About a MiB further on, or back where a block arrived damaged.
+    /// About a MiB further on, or, of an upload, back where a block arrived damaged.
     case transferProgressed(Transfer)
     /// Nil: an upload is on stable storage under its name; of a download everything was sent.
     /// ``SpliceError/Code/disconnected``: the client left or gave up, and what came of an upload is kept.

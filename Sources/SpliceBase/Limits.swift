@@ -44,8 +44,8 @@ package enum Limits {
   package static let transferCost = 16 << 10
   /// Blocks of one transfer that are asked for again at a time.
   package static let repeatsMax = 64
-  /// Blocks behind one that is asked for again that a receiver takes before it must have come.
-  package static let blocksAheadMax: UInt64 = 512
+  /// Blocks from the first that is asked for again on that a receiver takes before that must have come.
+  package static let blocksAheadMax: UInt64 = 256
   /// Received bytes that are worth a job while more of their block is to come.
   package static let batchMin = 512 << 10
   /// Bytes written by one job of the thread pool. Large enough that handing it over costs nothing

@@ -211,8 +211,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     }
   }
 
-  /// Behind END the server keeps the file open until it hears CANCEL.
-  private var serverLingers: Bool { give.map { $0.size > $0.blockSize } ?? false }
+  /// Behind END the server keeps the file open until it hears CANCEL: if it has sent bytes of more than one block.
+  private var serverLingers: Bool { give.map { $0.size > max($0.blockSize, result.resumedFrom) } ?? false }
 
   /// Goes on to the commit when END has come, and with it or later all blocks.
   private func commitIfWhole() {
@@ -282,7 +282,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     do throws(SequenceError) {
       try receiver.handleData(prefix)
     } catch {
-      misplaced()
+      if case .overdue = error { restart(damage) } else { misplaced() }
       return false
     }
     frameDigest = prefix.blockDigest
@@ -308,7 +308,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     guard let request, let owner, !request.isInFlight, committing == nil else { return }
     if !pieces.isEmpty, case .receiving = state, let stage {
       pieces.fill(&batch)
-      let unsynced = stage.received + UInt64(batch.count) - stage.durable
+      let unsynced = stage.unsynced + UInt64(batch.count)
       let now = owner.loop.now
       let isDue = unsynced >= Self.checkpointBytes || (checkpointDue ?? now) <= now
       submit(.write(checkpoint: isDue))
@@ -560,7 +560,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
         owner?.advance(self)
         submit(finished)
       } else if let stage {
-        if stage.durable == stage.received { scheduleCheckpoint() }
+        if stage.unsynced == 0 { scheduleCheckpoint() }
         done = stage.received
         owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
         // The receiver knows of a block as soon as its frame begins.
@@ -581,7 +581,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     guard persistence.mayRepeat(blockAt: blockStart) else { return end(damage) }
     // Nobody would hear a REPEAT.
     if announced != nil, !serverLingers { return restart(damage) }
-    guard receiver.handleDamage(blockStart: blockStart) else { return end(damage) }
+    guard receiver.handleDamage(blockStart: blockStart) else { return restart(damage) }
     owner?.send { Repeat(offset: blockStart).append(to: &$0, stream: stream) }
   }
 

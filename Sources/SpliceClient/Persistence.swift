@@ -5,7 +5,7 @@ internal import SpliceBase
 /// Counts what goes wrong without anything going right in between.
 struct Persistence {
   private static let restartsMax = 10
-  private static let repeatsMax = 20
+  private static let triesMax = 20
   /// A file that grows a little with each attempt must come to an end, too.
   private static let restartBytes: UInt64 = 64 << 20
 
@@ -15,6 +15,8 @@ struct Persistence {
   /// How often the first block that is missing was asked for again, and where it begins.
   private var repeats = 0
   private var missing = UInt64.max
+  /// How often any block was, since there was progress.
+  private var repeatsInAll = 0
   /// How far the file ever was; what was done before is no progress when it is done again.
   private var farthest: UInt64 = 0
 
@@ -29,6 +31,7 @@ struct Persistence {
     guard bytes > farthest else { return false }
     bytesSinceRestart += bytes - farthest
     farthest = bytes
+    repeatsInAll = 0
     if bytes > missing { missing = .max }
     if bytesSinceRestart >= Self.restartBytes { restarts = 0 }
     return true
@@ -47,7 +50,8 @@ struct Persistence {
       repeats = 0
     }
     if offset == missing { repeats += 1 }
-    return repeats <= Self.repeatsMax
+    repeatsInAll += 1
+    return repeats <= Self.triesMax && repeatsInAll <= Self.triesMax * Limits.repeatsMax
   }
 }
 

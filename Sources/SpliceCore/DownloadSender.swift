@@ -19,6 +19,7 @@ package struct DownloadSender: Equatable {
   package let size: UInt64
   package let geometry: BlockGeometry
   private var state = State.opening
+  private var hasSent = false
 
   package init(size: UInt64) {
     self.size = size
@@ -81,8 +82,12 @@ package struct DownloadSender: Equatable {
   package mutating func handleSent(_ count: Int) {
     guard var cursor else { panic("only what may be sent is sent") }
     cursor.advance(by: UInt64(count))
+    hasSent = true
     update(cursor)
   }
+
+  /// Nothing can be asked for behind END: nothing was sent, or of a file that is no more than the block.
+  package var endIsLast: Bool { !hasSent || size <= geometry.blockSize }
 
   /// True once, when every byte is sent: END is due.
   package mutating func takeEnd() -> Bool {

@@ -101,6 +101,7 @@ package struct PieceBatch {
 
   /// As above, for a sender that has no digests; `md5` runs along.
   package func store(in stage: Stage, _ md5: RunningMD5) throws(StoreError) {
+    require(offset == stage.received, "without digests nothing comes again")
     try withPieces { (pieces) throws(StoreError) in
       try stage.append(unproved: pieces)
       for piece in pieces { md5.update(piece) }

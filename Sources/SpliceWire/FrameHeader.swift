@@ -57,6 +57,7 @@ package struct FrameFlags: OptionSet, Sendable, Equatable {
 
   /// DATA: these bytes end a block (or the file), and the digest of the whole block is in front of them.
   package static let endOfBlock = FrameFlags(rawValue: 1)
+  // 2 was a flag of ACK, and is not used again.
   /// This is the answer to a request of the same type.
   package static let reply = FrameFlags(rawValue: 4)
   /// LIST: another answer follows.

@@ -23,6 +23,27 @@ import Testing
     }
   }
 
+  /// More files than the daemon bears open requests of one connection: it must be told of each that nothing more is
+  /// wanted of it, whether it was fetched or only compared.
+  @Test func manyFilesOfMoreThanABlockOnOneConnection() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let client = try trial.client()
+      let names = (0..<140).map { "file \($0)" as RawString }
+      try Files.makeFolder(daemon.root / "many")
+      for name in names { try Files.write(trial.random.bytes(16) + zeros, to: daemon.root / "many" / name) }
+      for isThere in [false, true] {
+        let run = try client.transfer("get", ["-r", daemon.url("many"), client.folder + "/"])
+        #expect(run.status == 0, trial.note(run))
+        let receipts = try run.receipts()
+        #expect(receipts.count == names.count && receipts.allSatisfy { $0.attempts == 1 }, trial.note(run))
+        #expect(receipts.allSatisfy { $0.sent == (isThere ? 0 : $0.size) }, trial.note(run))
+      }
+    }
+  }
+
+  private let zeros = [UInt8](repeating: 0, count: blockSize)
+
   /// Breaks an overwrite: the old file stays byte for byte until the new one is complete.
   @Test(arguments: Route.allCases)
   func brokenOverwriteKeepsTheOldFile(_ route: Route) throws {

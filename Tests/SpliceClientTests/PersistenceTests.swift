@@ -10,7 +10,7 @@ import Testing
 
   /// Calls `body` until it says no; returns how often it said yes.
   private func count(_ body: () -> Bool) -> Int {
-    for round in 0..<1000 where !body() { return round }
+    for round in 0..<10_000 where !body() { return round }
     return .max
   }
 
@@ -56,6 +56,14 @@ import Testing
       return persistence.mayRepeat(blockAt: (5 + next % 3) * Self.block)
     }
     #expect(rounds == 62)
+  }
+
+  /// A server that never asks for the first one again.
+  @Test func damageWithoutProgressIsBounded() {
+    var persistence = Persistence()
+    _ = persistence.mayRepeat(blockAt: 0)
+    let rounds = count { persistence.mayRepeat(blockAt: Self.block) }
+    #expect(rounds == 20 * Limits.repeatsMax - 1)
   }
 
   @Test func damageFurtherOnIsAnother() {

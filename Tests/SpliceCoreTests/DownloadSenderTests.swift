@@ -136,4 +136,20 @@ private func agreed(_ bytes: UInt64) throws -> AgreedPrefix {
     sender.handleSent(1 << 20)
     #expect(sender.nextPiece == nil && !sender.takeEnd(), "END comes once")
   }
+
+  /// What decides whether the file is kept open.
+  @Test("END is the last word where nothing was sent, and where the file is no more than a block")
+  func endIsLast() throws {
+    let block = FakeFile.blockSize
+    let cases: [(size: UInt64, start: UInt64, isLast: Bool)] = [
+      (block, 0, true), (block + 1, 0, false), (block + 1, block + 1, true),
+    ]
+    for (size, start, isLast) in cases {
+      var sender = DownloadSender(size: size)
+      sender.handleOpened(startingAt: start)
+      while let piece = sender.nextPiece { sender.handleSent(piece.count) }
+      #expect(sender.takeEnd() == true)
+      #expect(sender.endIsLast == isLast)
+    }
+  }
 }

@@ -51,6 +51,8 @@ final class DownloadStream: ServerStream, PoolJob {
   private var pendingControl: Job?
   /// Offsets of blocks that the peer asked for again. Nothing goes before they are checked.
   private var unchecked: [UInt64] = []
+  /// END was sent, and nothing since.
+  private var endedAt: Instant?
 
   // Owned by the job while one runs.
   private var job = Job.open
@@ -69,6 +71,8 @@ final class DownloadStream: ServerStream, PoolJob {
   private static let prepareCount: UInt64 = 8
   /// Digests that one job fetches: many, because without them a job is needed even for a warm file.
   private static let digestCount = 64
+  /// How long a peer that has had END may go without a word about this file.
+  private static let lingerMilliseconds: UInt64 = 60_000
   /// Bytes digested by one job, so that others get their turn on the pool and a cancel is heard.
   private static let proveBudget: UInt64 = 64 << 20
 
@@ -127,6 +131,10 @@ final class DownloadStream: ServerStream, PoolJob {
     submitNext()
   }
 
+  func tick(_ now: Instant) {
+    if let endedAt, !isBusy, now.milliseconds(since: endedAt) > Self.lingerMilliseconds { abandon() }
+  }
+
   func abandon() {
     isAbandoned = true
     submitNext()
@@ -146,14 +154,15 @@ final class DownloadStream: ServerStream, PoolJob {
   func produce() -> Bool {
     guard !isAbandoned, pendingControl == nil, unchecked.isEmpty, var sender, let source, let link = connection.link
     else { return false }
-    if sender.takeEnd() {
+    // A job that looks ahead, for a block that goes again, may be at the book.
+    if !request.isInFlight, sender.takeEnd() {
       self.sender = sender
+      endedAt = connection.worker.loop.now
       connection.worker.counters.count(completed: .download)
       let end = End(size: source.size, proof: source.book.chain.digest)
       link.send { end.append(to: &$0, stream: id) }
       report?.complete()
-      // Of a file of one block nothing is asked for again but the file.
-      if source.size <= source.geometry.blockSize { abandon() }
+      if sender.endIsLast { abandon() }
       return true
     }
     guard let piece = sender.nextPiece else { return false }
@@ -167,10 +176,15 @@ final class DownloadStream: ServerStream, PoolJob {
       stream: id, offset: piece.offset, count: piece.count, blockDigest: piece.endsBlock ? digest : nil)
     link.send { prefix.append(to: &$0) }
     link.send(source.file, offset: piece.offset, count: piece.count)
+    let isRepeat = piece.offset < sender.front
     sender.handleSent(piece.count)
     report?.advance(to: sender.front)
     self.sender = sender
-    prepareAhead(source, of: block)
+    if !isRepeat {
+      prepareAhead(source, of: block)
+    } else if endedAt != nil {
+      endedAt = connection.worker.loop.now
+    }
     return true
   }
 

@@ -37,7 +37,7 @@ package protocol ServerObserver: AnyObject, Sendable {
   func clientDidDisconnect(_ id: UInt64, because reason: SessionEnd)
   /// Both ends know where to go on.
   func transferDidBegin(_ transfer: TransferInfo)
-  /// About a MiB further on, or back where a block arrived damaged.
+  /// About a MiB further on, or, of an upload, back where a block arrived damaged.
   func transferDidAdvance(_ transfer: TransferInfo)
   func transferDidEnd(_ transfer: TransferInfo, _ end: TransferEnd)
 }

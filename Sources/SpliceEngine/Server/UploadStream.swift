@@ -229,7 +229,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func tick(_ now: Instant) {
     // What came waits for more, but not for long.
     if !pieces.isEmpty { submitNext() }
-    if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.received > stage.durable,
+    if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.unsynced > 0,
       checkpointClock.isOver(now), pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
     {
       submit(.checkpoint)
@@ -250,7 +250,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   private func fail(_ error: SequenceError) {
-    fail(ErrorMessage(.malformed, path: path.bytes, error.sentence))
+    // A link can be that bad; the sender may try again.
+    let isDamage = if case .overdue = error { true } else { false }
+    fail(ErrorMessage(isDamage ? .digestMismatch : .malformed, path: path.bytes, error.sentence))
   }
 
   private func fail(_ message: ErrorMessage) {
@@ -284,8 +286,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   private func isCheckpointDue(after count: Int) -> Bool {
-    let unsynced = (stage?.received ?? 0) + UInt64(count) - (stage?.durable ?? 0)
-    return checkpointClock.isDue(unsynced: unsynced, connection.configuration, now: now)
+    checkpointClock.isDue(unsynced: (stage?.unsynced ?? 0) + UInt64(count), connection.configuration, now: now)
   }
 
   /// The socket has much, or will have. Whether its bytes come this way from now on.
@@ -330,7 +331,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     }
     frameOffset += UInt64(bytes.count)
     switch result {
-    case .success(.stored): return stage.received - stage.durable < unsyncedMax
+    case .success(.stored): return stage.unsynced < unsyncedMax
     case .success(.damaged(let start)): outcome = .damaged(blockStart: start)
     case .failure(let error): outcome = .failed(error)
     }
@@ -500,7 +501,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     guard let stage else { return }
     countProgress(stage)
     connection.store.leases.note(path, holder: address, received: stage.received, now: now)
-    if stage.durable == stage.received { checkpointClock.restart(connection.configuration, now: now) }
+    if stage.unsynced == 0 { checkpointClock.restart(connection.configuration, now: now) }
     guard
       stage.durable > durableAcknowledged || stage.received >= acknowledged + Self.acknowledgeBytes
         || now.milliseconds(since: acknowledgedAt) >= Self.acknowledgeMilliseconds
@@ -522,8 +523,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     acknowledged = stage.received
     acknowledgedAt = now
     durableAcknowledged = stage.durable
-    let ack = Ack(
-      received: stage.received, verified: stage.verified, durable: min(stage.durable, stage.verified))
+    let durable = stage.geometry.blockStart(min(stage.durable, stage.verified))
+    let ack = Ack(received: stage.received, verified: stage.verified, durable: durable)
     connection.link?.send { ack.append(to: &$0, stream: id) }
   }
 

@@ -34,15 +34,17 @@ package final class Stage {
   package private(set) var header: JournalHeader
   package private(set) var geometry: BlockGeometry
   /// Bytes written and counted in the digests, up to the first that is missing.
-  package private(set) var received: UInt64 = 0 {
-    didSet { room?.update(remaining: header.size - min(received, header.size)) }
-  }
+  package private(set) var received: UInt64 = 0 { didSet { updateRoom() } }
   /// What this upload was promised of a disk that cannot reserve.
   var room: SpacePromise?
   /// Bytes of whole blocks, whose digests were compared with the sender's.
   package var verified: UInt64 { received - geometry.tail(of: received) }
   /// Bytes that a power cut cannot take back.
   package private(set) var durable: UInt64 = 0
+  /// Behind the last byte on disk; something before it may be missing.
+  private var written: UInt64 { ahead?.end ?? received }
+  /// Bytes written since the last checkpoint.
+  package var unsynced: UInt64 { written - min(max(durable, ahead?.synced ?? 0), written) }
 
   private let location: Location
   private let boot: Boot
@@ -97,10 +99,12 @@ package final class Stage {
   private final class Ahead {
     /// Behind the last byte.
     var end: UInt64
+    /// What that was at the last checkpoint.
+    var synced: UInt64 = 0
     /// Of the blocks from `received` on; nil for those that arrived damaged. A short last block that did not is in the
     /// stage's hasher.
     var digests: [Digest?] = []
-    /// Everything of the block that is coming again.
+    /// Everything of the block that is coming again: one at a time.
     var hasher = BlockHasher()
 
     init(end: UInt64) { self.end = end }
@@ -486,7 +490,7 @@ package final class Stage {
   ) throws(StoreError) -> OnAppend {
     guard let data else { panic("a stage is resumed before it is written") }
     try requireUntouched(data)
-    let front = ahead?.end ?? received
+    let front = written
     require(offset == front || ahead != nil && offset < front, "pieces leave no gap")
     let hasher = offset < front ? ahead?.hasher ?? self.hasher : self.hasher
     var end = offset
@@ -527,6 +531,8 @@ package final class Stage {
     return .stored
   }
 
+  private func updateRoom() { room?.update(remaining: header.size - min(written, header.size)) }
+
   /// A block is not what the sender read.
   private func leaveOut(blockFrom start: UInt64, to end: UInt64) {
     if ahead == nil {
@@ -541,7 +547,10 @@ package final class Stage {
 
   /// Bytes up to `end` are on disk while a block before them is missing, or was until now.
   private func didStore(to end: UInt64, _ blockDigest: Digest?, isRepeat: Bool, _ ahead: Ahead) throws(Errno) {
-    if !isRepeat { ahead.end = end }
+    if !isRepeat {
+      ahead.end = end
+      updateRoom()
+    }
     guard let blockDigest else { return }
     let isShort = geometry.tail(of: end) > 0
     switch (isRepeat, isShort) {
@@ -553,6 +562,7 @@ package final class Stage {
       ahead.digests[Int((end - received) / geometry.blockSize) - 1] = blockDigest
       ahead.hasher.reset()
     case (true, true):
+      // The whole file's proof takes it from the stage's hasher, like one that arrived well.
       ahead.digests.removeLast()
       let last = ahead.hasher
       ahead.hasher = hasher
@@ -570,10 +580,10 @@ package final class Stage {
 
   /// Lets the disk begin with what was written last, and waits for what was before that.
   private func paceWriteback(_ data: any File) throws(StoreError) {
-    let begun = min(writebackBegun, received)
-    guard received - begun >= Limits.writebackStep else { return }
-    data.startWriteback(from: begun, count: received - begun)
-    writebackBegun = received
+    let begun = min(writebackBegun, written)
+    guard written - begun >= Limits.writebackStep else { return }
+    data.startWriteback(from: begun, count: written - begun)
+    writebackBegun = written
     let before = begun - min(begun, Limits.writebackStep)
     guard before < begun else { return }
     // An error is told once: here, and not to the next checkpoint.
@@ -639,6 +649,7 @@ package final class Stage {
       try syncNames()
     }
     durable = received
+    ahead?.synced = written
   }
 
   private func syncNames() throws(Errno) {
