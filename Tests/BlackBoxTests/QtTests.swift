@@ -25,6 +25,21 @@ import Testing
     return vectors
   }
 
+  /// Clients that are gone while their requests, many in one piece, are being answered.
+  @Test func clientsThatVanishHarmNobody() throws {
+    try withTrial { trial in
+      let daemon = try daemon(trial)
+      try Files.write([1], to: daemon.root / "a")
+      let burst = (0..<50).flatMap { _ in QtMessage.downloadHeader("a").encoded }
+      for _ in 0..<300 {
+        let peer = try RawPeer(to: daemon.qtPort())
+        peer.send(burst)
+        peer.diesAtEnd = true
+      }
+      #expect(try QtPeer(to: daemon).download("a")?.bytes == [1], trial.note())
+    }
+  }
+
   // MARK: The capture
 
   @Test func uploadIsThatOfTheCapture() throws {

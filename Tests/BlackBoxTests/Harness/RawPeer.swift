@@ -6,10 +6,12 @@ import Glibc
 /// One TCP connection with nothing on top of it.
 final class RawPeer {
   private let descriptor: Int32
+  /// The connection ends with a reset, not with an orderly close.
+  var diesAtEnd = false
 
   init(to port: Int) throws { descriptor = try Sockets.connected(to: port) }
 
-  deinit { close(descriptor) }
+  deinit { if diesAtEnd { Sockets.reset(descriptor) } else { close(descriptor) } }
 
   /// Sends what the daemon still takes; a daemon that has closed already is no error.
   func send(_ bytes: [UInt8]) {

@@ -309,8 +309,8 @@ final class QtSession: Session, LinkOwner {
     state = .ending
     next = nil
     if endReason == nil { endReason = self.reason(of: end) }
-    for slice in held { worker.pool.unpin(slice.buffer) }
-    held = []
+    // Gives back what is held. Where a reply has found the link broken, the one that looks at it goes on to do so.
+    proceed()
     transfer?.abandon()
     removeIfDone()
   }
