@@ -143,6 +143,11 @@ package final class ClientRun: LinkOwner {
     if let link { link.send(slice) } else { pool.unpin(slice.buffer) }
   }
 
+  /// The server may let go of what the stream has.
+  package func cancel(stream: UInt64) {
+    send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+  }
+
   package func flush() { link?.flush() }
 
   /// The id for the stream that a task opens with its next message. Ids rise in the order in which streams

@@ -319,7 +319,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       pendingCommit = nil
       committing = proof
       // All blocks are here and right.
-      if serverLingers { owner.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) } }
+      if serverLingers { owner.cancel(stream: stream) }
       owner.commits.add(self)
     }
   }
@@ -622,7 +622,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   private func cancel() {
     if stream > 0 {
-      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+      owner?.cancel(stream: stream)
     }
     stop()
   }

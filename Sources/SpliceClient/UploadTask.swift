@@ -87,7 +87,7 @@ package final class UploadTask: ClientTask, PoolJob {
   private var request: PoolRequest?
   private var state = State.opening
   private var negotiation: UploadNegotiation?
-  private var cursor = SendCursor(size: 0, geometry: BlockGeometry(fileSize: 0), from: 0)
+  private var cursor = SendCursor(size: 0, from: 0)
   /// The peer's answer to the last PROBE.
   private var theirs: [Digest] = []
   private var isDetached = false
@@ -297,7 +297,7 @@ package final class UploadTask: ClientTask, PoolJob {
       done = bytes
       submit(.prime(bytes: bytes))
     case .alreadyThere:
-      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+      owner?.cancel(stream: stream)
       // With --if-absent the server has looked at nothing but the name.
       result.isDurable = item.policy != .ifAbsent
       if let source, source.book.isComplete { result.digest = source.book.chain.digest }
@@ -473,7 +473,7 @@ package final class UploadTask: ClientTask, PoolJob {
     case .primed(let proof):
       hashedTo = .max
       guard let source else { return }
-      cursor = SendCursor(size: source.size, geometry: source.geometry, from: proof.bytes)
+      cursor = SendCursor(size: source.size, from: proof.bytes)
       state = .sending
       owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
     case .read(let pieces): queue(pieces)
@@ -535,7 +535,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   private func cancel() {
     if stream > 0 {
-      owner?.send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
+      owner?.cancel(stream: stream)
     }
     stop()
   }

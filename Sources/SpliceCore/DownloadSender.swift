@@ -11,15 +11,16 @@ package struct DownloadSender: Equatable {
     case given
     /// The proof of a RESUME is being checked.
     case resuming
-    case sending(SendCursor)
+    case sending
     /// END was sent; single blocks may still be asked for.
-    case ended(SendCursor)
+    case ended
   }
 
   package let size: UInt64
   package let geometry: BlockGeometry
   private var state = State.opening
-  private var hasSent = false
+  /// From the agreement on.
+  private var cursor: SendCursor?
 
   package init(size: UInt64) {
     self.size = size
@@ -29,7 +30,8 @@ package struct DownloadSender: Equatable {
   /// GIVE goes out; sending begins at once when `startingAt` is given.
   package mutating func handleOpened(startingAt offset: UInt64?) {
     require(state == .opening, "a file is opened once")
-    state = offset.map { .sending(SendCursor(size: size, geometry: geometry, from: $0)) } ?? .given
+    state = .given
+    if let offset { send(from: offset) }
   }
 
   package func handleProbe() throws(SequenceError) {
@@ -47,25 +49,19 @@ package struct DownloadSender: Equatable {
   /// The prefix before `offset` is agreed on: send from there.
   package mutating func begin(at prefix: AgreedPrefix) {
     require(state == .resuming, "sending begins after an agreement")
-    state = .sending(SendCursor(size: size, geometry: geometry, from: prefix.bytes))
+    send(from: prefix.bytes)
+  }
+
+  private mutating func send(from start: UInt64) {
+    state = .sending
+    cursor = SendCursor(size: size, from: start)
   }
 
   /// The peer asks for a block again.
   package mutating func handleRepeat(_ offset: UInt64) throws(SequenceError) {
     guard var cursor else { throw .unexpected(.repeat) }
     try cursor.handleRepeat(offset)
-    update(cursor)
-  }
-
-  private var cursor: SendCursor? {
-    switch state {
-    case .opening, .given, .resuming: nil
-    case .sending(let cursor), .ended(let cursor): cursor
-    }
-  }
-
-  private mutating func update(_ cursor: SendCursor) {
-    if case .ended = state { state = .ended(cursor) } else { state = .sending(cursor) }
+    self.cursor = cursor
   }
 
   /// Bytes before this one were sent once.
@@ -82,17 +78,16 @@ package struct DownloadSender: Equatable {
   package mutating func handleSent(_ count: Int) {
     guard var cursor else { panic("only what may be sent is sent") }
     cursor.advance(by: UInt64(count))
-    hasSent = true
-    update(cursor)
+    self.cursor = cursor
   }
 
   /// Nothing can be asked for behind END: nothing was sent, or of a file that is no more than the block.
-  package var endIsLast: Bool { !hasSent || size <= geometry.blockSize }
+  package var endIsLast: Bool { cursor?.hasSent != true || size <= geometry.blockSize }
 
   /// True once, when every byte is sent: END is due.
   package mutating func takeEnd() -> Bool {
-    guard case .sending(let cursor) = state, cursor.next == nil else { return false }
-    state = .ended(cursor)
+    guard state == .sending, cursor?.next == nil else { return false }
+    state = .ended
     return true
   }
 }

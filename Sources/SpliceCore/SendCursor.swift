@@ -9,36 +9,33 @@ package struct SendCursor: Equatable {
   package let geometry: BlockGeometry
   /// Every byte before this one was sent once.
   package private(set) var front: UInt64
-  /// The first bytes of blocks that the receiver asked for again, in the order of asking.
-  private var repeats: [UInt64] = []
-  /// Bytes of the first of them that were sent again.
-  private var repeated: UInt64 = 0
+  private let start: UInt64
+  private var repeats = RepeatQueue()
 
-  package init(size: UInt64, geometry: BlockGeometry, from start: UInt64) {
+  package init(size: UInt64, from start: UInt64) {
     require(start <= size, "sending begins inside the file")
     self.size = size
-    self.geometry = geometry
+    geometry = BlockGeometry(fileSize: size)
+    self.start = start
     front = start
   }
+
+  package var hasSent: Bool { front > start }
 
   /// What may be sent in one go, from its first byte on; nil when there is nothing left. A block that is sent
   /// again is sent whole before anything else goes on.
   package var next: Range<UInt64>? {
-    if let block = repeats.first { return block + repeated..<geometry.blockEnd(block, fileSize: size) }
+    if let next = repeats.next { return next..<geometry.blockEnd(next, fileSize: size) }
     return front < size ? front..<size : nil
   }
 
   /// The first `count` bytes of `next` are on their way.
   package mutating func advance(by count: UInt64) {
     guard let next, count <= next.upperBound - next.lowerBound else { panic("only what may be sent is sent") }
-    guard !repeats.isEmpty else {
+    if repeats.next == nil {
       front += count
-      return
-    }
-    repeated += count
-    if next.lowerBound + count == next.upperBound {
-      repeats.removeFirst()
-      repeated = 0
+    } else {
+      repeats.advance(by: count, endsBlock: next.lowerBound + count == next.upperBound)
     }
   }
 
@@ -46,9 +43,9 @@ package struct SendCursor: Equatable {
   package mutating func handleRepeat(_ offset: UInt64) throws(SequenceError) {
     // Only of a whole block that was sent can it be known, and only once each time.
     guard geometry.tail(of: offset) == 0, offset < size, geometry.blockEnd(offset, fileSize: size) <= front,
-      !repeats.contains(offset)
+      !repeats.starts.contains(offset)
     else { throw .outOfRange(offset) }
-    guard repeats.count < Limits.repeatsMax else { throw .unexpected(.repeat) }
+    guard !repeats.isFull else { throw .unexpected(.repeat) }
     repeats.append(offset)
   }
 }

@@ -41,10 +41,7 @@ package struct TransferReceiver: Equatable {
   package let size: UInt64
   package let geometry: BlockGeometry
   private var state = State.opening
-  /// The first bytes of blocks that are asked for again, in the order of asking, which is that of coming.
-  private var missing: [UInt64] = []
-  /// Bytes of the first of them that have come again.
-  private var repeated: UInt64 = 0
+  private var missing = RepeatQueue()
 
   package init(size: UInt64, geometry: BlockGeometry) {
     self.size = size
@@ -70,27 +67,19 @@ package struct TransferReceiver: Equatable {
   /// The bytes belong at their offset: behind all that came, or into a block that was asked for again.
   package mutating func handleData(_ prefix: DataPrefix) throws(SequenceError) {
     guard case .receiving(let next) = state else { throw .unexpected(.data) }
-    let isRepeat = missing.first.map { prefix.offset == $0 + repeated } ?? false
-    // A block that comes again comes whole.
-    guard isRepeat || (prefix.offset == next && repeated == 0) else { throw .misplacedData(offset: prefix.offset) }
+    let isRepeat = prefix.offset == missing.next
+    guard isRepeat || (prefix.offset == next && !missing.isUnderWay) else { throw .misplacedData(offset: prefix.offset) }
     let (end, overflow) = prefix.offset.addingReportingOverflow(UInt64(prefix.count))
     guard !overflow, end <= size else { throw .misplacedData(offset: prefix.offset) }
     let blockEnd = geometry.blockEnd(prefix.offset, fileSize: size)
     guard end <= blockEnd, (end == blockEnd) == (prefix.blockDigest != nil) else {
       throw .misplacedData(offset: prefix.offset)
     }
-    guard isRepeat else {
-      if let first = missing.min(), end - first > Limits.blocksAheadMax * geometry.blockSize {
-        throw .overdue(offset: first)
-      }
-      state = .receiving(next: end)
-      return
+    if isRepeat { return missing.advance(by: UInt64(prefix.count), endsBlock: end == blockEnd) }
+    if let first = missing.starts.min(), end - first > Limits.blocksAheadMax * geometry.blockSize {
+      throw .overdue(offset: first)
     }
-    repeated += UInt64(prefix.count)
-    if end == blockEnd {
-      missing.removeFirst()
-      repeated = 0
-    }
+    state = .receiving(next: end)
   }
 
   /// A block did not match its digest: it is asked for again, and may come at any time from now on. Returns false, and
@@ -101,7 +90,7 @@ package struct TransferReceiver: Equatable {
     case .committing where blockStart < size: state = .receiving(next: size)
     case .opening, .offered, .receiving, .committing: panic("only what has come can be damaged")
     }
-    guard missing.count < Limits.repeatsMax else { return false }
+    guard !missing.isFull else { return false }
     missing.append(blockStart)
     return true
   }
@@ -110,7 +99,7 @@ package struct TransferReceiver: Equatable {
     guard case .receiving(let next) = state else { throw .unexpected(.commit) }
     guard commit.size == size, next == size else { throw .outOfRange(commit.size) }
     // The peer committed before it heard that it has to send a block again: it will commit again.
-    if missing.isEmpty { state = .committing }
+    if missing.next == nil { state = .committing }
   }
 
   /// True from a valid COMMIT on.

@@ -84,7 +84,7 @@ private struct UploadPair {
       let from = UInt64(block) * FakeFile.blockSize
       return min(max(start, from), source.geometry.blockEnd(from, fileSize: source.size)) - from
     }
-    var cursor = SendCursor(size: source.size, geometry: source.geometry, from: start)
+    var cursor = SendCursor(size: source.size, from: start)
     var hasCommitted = false
     var unheard: [(blockStart: UInt64, frames: Int)] = []
     while !server.isCommitting || !unheard.isEmpty {

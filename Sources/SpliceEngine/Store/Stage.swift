@@ -98,7 +98,7 @@ package final class Stage {
   /// closes it, gives it up.
   private final class Ahead {
     /// Behind the last byte.
-    var end: UInt64
+    var end: UInt64 = 0
     /// What that was at the last checkpoint.
     var synced: UInt64 = 0
     /// Of the blocks from `received` on; nil for those that arrived damaged. A short last block that did not is in the
@@ -106,8 +106,6 @@ package final class Stage {
     var digests: [Digest?] = []
     /// Everything of the block that is coming again: one at a time.
     var hasher = BlockHasher()
-
-    init(end: UInt64) { self.end = end }
   }
 
   private init(_ location: Location, header: JournalHeader, boot: Boot) {
@@ -539,7 +537,7 @@ package final class Stage {
       received = start
       durable = min(durable, start)
     }
-    let ahead = ahead ?? Ahead(end: end)
+    let ahead = ahead ?? Ahead()
     ahead.end = end
     ahead.digests.append(nil)
     self.ahead = ahead
