@@ -25,7 +25,7 @@ parser.add_argument("filesystems", nargs="*", default=["ext4", "xfs", "btrfs"])
 arguments = parser.parse_args()
 
 rig.need("gcc", "losetup", "unshare", "fusermount3", "pkg-config")
-program = rig.shared("powercut.py")
+rig.shared("powercut.py")
 sizes = {"ext4": "96M", "xfs": "320M", "btrfs": "256M"}
 
 
@@ -47,6 +47,10 @@ def cut(filesystem):
     with rig.workshop("powercut") as folder:
         tally = os.path.join(folder, "tally")
         environment["POWERCUT_TALLY"] = tally
+        environment["RECDISK"] = os.path.join(folder, "recdisk")
+        # It gives its own path to a shell, where a space would end it.
+        rigs = os.path.join(folder, "rigs")
+        os.symlink(rig.SHARED, rigs)
         work = f"{sys.executable} {shlex.quote(rig.HERE)}/powercut_work.py {{mnt}} {arguments.seed}"
         if arguments.bite:
             shim = os.path.join(folder, "shim.so")
@@ -54,7 +58,7 @@ def cut(filesystem):
             group = "S" if arguments.bite == "all" else arguments.bite
             work = f"FAULT={group}:1:lie:-1 FAULT_PROG=spliced FAULT_PATH={{mnt}} LD_PRELOAD={shim} {work}"
         command = [
-            sys.executable, program, "--fs", filesystem, "--size", sizes[filesystem], "--cuts", str(arguments.cuts),
+            sys.executable, os.path.join(rigs, "powercut.py"), "--fs", filesystem, "--size", sizes[filesystem], "--cuts", str(arguments.cuts),
             "--seconds", str(arguments.seconds), "--seed", str(arguments.seed), "--tear", "--noise", "fsync:40",
             "--setup", "mkdir {mnt}/root", "--keep", arguments.keep, "--work", work,
             "--check", f"{sys.executable} {shlex.quote(rig.HERE)}/powercut_check.py {{mnt}} {{acks}} {{tries}}"]
