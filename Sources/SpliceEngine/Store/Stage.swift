@@ -170,12 +170,10 @@ package final class Stage {
     received = chain.blocks * geometry.blockSize
     let limit = min(status.size, evidence.limit ?? status.size)
     durable = min(evidence.durable, limit)
-    if limit > received + geometry.blockSize, let log {
-      // What a sync has failed for may still be in memory; what counts is what the disk has.
-      file.dropCached()
-      // What follows is written by this process, under this boot.
-      try enter(.session(boot: boot.id), in: log)
-    }
+    // What a sync has failed for may still be in memory; what counts is what the disk has.
+    if limit > received { file.dropCached() }
+    // What follows is written by this process, under this boot.
+    if limit > received + geometry.blockSize, let log { try enter(.session(boot: boot.id), in: log) }
     unread = Unread(
       limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
       recordedDurable: evidence.recordedDurable)

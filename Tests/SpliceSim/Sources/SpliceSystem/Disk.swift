@@ -37,6 +37,7 @@ package final class Disk {
   package var faults = DiskFaults()
   /// Syncs of files and directories that have failed so far.
   package internal(set) var refusedSyncs = 0
+  package internal(set) var hasRefusedToSyncAll = false
   private var pending: [NameChange] = []
   private var lastInode: UInt64 = 1
   /// Rises with every change of a name, as seen and as stable.

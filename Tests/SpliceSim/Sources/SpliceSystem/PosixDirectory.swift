@@ -143,7 +143,10 @@ package final class PosixDirectory: Directory {
 
   package func syncFileSystem() throws(Errno) {
     try process.call("syncfs", changes: true)
-    guard disk.syncAll(World.current) else { throw .inputOutput }
+    guard disk.syncAll(World.current) else {
+      disk.hasRefusedToSyncAll = true
+      throw .inputOutput
+    }
   }
 
   package func freeSpace() throws(Errno) -> UInt64 {

@@ -17,6 +17,7 @@ enum Scenario: String, CaseIterable {
   case twoClients
   case duplicateClient
   case roundTrip
+  case dirtyLink
   case liar
 
   func prepare(_ trial: Trial) {
@@ -89,6 +90,13 @@ enum Scenario: String, CaseIterable {
     case .roundTrip:
       trial.addSource(version, name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put, get])]
+    case .dirtyLink:
+      // Blocks are missing while others come in behind them and are checkpointed.
+      trial.addSource(trial.makeVersion(size: (2 << 20) + Int(world.below(4 << 20))), name, at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put, get])]
+      trial.damage = world.pick([5, 10, 30])
+      trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10, 1 << 20])
+      world.network.capacity = world.pick([256 << 10, 4 << 20])
     }
   }
 

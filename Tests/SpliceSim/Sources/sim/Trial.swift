@@ -322,7 +322,8 @@ final class Trial {
     command.failuresInPeace += 1
     // A second run of the same command, or another client, may still be at work; and writes that failed before are
     // told to the next that syncs the file.
-    let limit = scripts.count > 1 || scenario == .duplicateClient ? 4 : server.disk.refusedSyncs > 0 ? 3 : 1
+    let hasRefused = server.disk.refusedSyncs > 0 || server.disk.hasRefusedToSyncAll
+    let limit = scripts.count > 1 || scenario == .duplicateClient ? 4 : hasRefused ? 3 : 1
     if command.failuresInPeace >= limit {
       world.fail("nothing is broken any more, but the command fails: \(reasons.joined(separator: "; "))")
     }
