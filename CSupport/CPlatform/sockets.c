@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -106,14 +108,46 @@ int csplice_socket_listen(const struct csplice_address *address, int backlog)
     return fd;
 }
 
-/* Reached through the folder's descriptor, because a name in sun_path may have 107 bytes only. */
-static int local_address(int folder, const uint8_t *name, size_t count, struct sockaddr_un *out)
+/* A call of bind or connect with a name in a folder. */
+struct local_call {
+    int (*function)(int fd, const struct sockaddr *at, socklen_t size);
+    int fd;
+    int folder;
+    int result;
+    struct sockaddr_un at;
+};
+
+/* A thread that has a working directory of its own. */
+static void *call_in_folder(void *argument)
 {
-    memset(out, 0, sizeof *out);
-    out->sun_family = AF_UNIX;
-    int written = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%.*s", folder, (int)count,
-                           (const char *)name);
-    return written < 0 || (size_t)written >= sizeof out->sun_path ? -ENAMETOOLONG : 0;
+    struct local_call *call = argument;
+    call->result = unshare(CLONE_FS) < 0 || fchdir(call->folder) < 0 ||
+                           call->function(call->fd, (struct sockaddr *)&call->at, sizeof call->at) < 0
+                       ? -errno
+                       : 0;
+    return NULL;
+}
+
+/* By way of the folder's descriptor, because a name in sun_path may have 107 bytes only. */
+static int call_local(int fd, int folder, const uint8_t *name, size_t count,
+                      int (*function)(int, const struct sockaddr *, socklen_t))
+{
+    struct local_call call = {.function = function, .fd = fd, .folder = folder, .at.sun_family = AF_UNIX};
+    char *path = call.at.sun_path;
+    const size_t size = sizeof call.at.sun_path;
+    int has_proc = access("/proc/self/fd", X_OK) == 0;
+    int written = has_proc ? snprintf(path, size, "/proc/self/fd/%d/%.*s", folder, (int)count, (const char *)name)
+                           : snprintf(path, size, "%.*s", (int)count, (const char *)name);
+    if (written < 0 || (size_t)written >= size)
+        return -ENAMETOOLONG;
+    if (has_proc)
+        return function(fd, (struct sockaddr *)&call.at, sizeof call.at) < 0 ? -errno : 0;
+    pthread_t thread;
+    int result = pthread_create(&thread, NULL, call_in_folder, &call);
+    if (result)
+        return -result;
+    pthread_join(thread, NULL);
+    return call.result;
 }
 
 static int open_local_socket(void)
@@ -124,30 +158,30 @@ static int open_local_socket(void)
 
 int csplice_local_listen(int folder, const uint8_t *name, size_t count, uint32_t permissions, int backlog)
 {
-    struct sockaddr_un at;
-    int result = local_address(folder, name, count, &at);
-    if (result < 0)
-        return result;
     int fd = open_local_socket();
     if (fd < 0)
         return fd;
     /* Before bind: the name never exists with other permissions. */
-    if (fchmod(fd, permissions) < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, backlog) < 0)
+    if (fchmod(fd, permissions) < 0)
         return fail_closing(fd);
-    return fd;
+    int result = call_local(fd, folder, name, count, bind);
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    return listen(fd, backlog) < 0 ? fail_closing(fd) : fd;
 }
 
 int csplice_local_connect(int folder, const uint8_t *name, size_t count)
 {
-    struct sockaddr_un to;
-    int result = local_address(folder, name, count, &to);
-    if (result < 0)
-        return result;
     int fd = open_local_socket();
     if (fd < 0)
         return fd;
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINTR)
-        return fail_closing(fd);
+    int result = call_local(fd, folder, name, count, connect);
+    if (result < 0 && result != -EINTR) {
+        close(fd);
+        return result;
+    }
     return fd;
 }
 

@@ -177,6 +177,15 @@ int csplice_status_at(int directory, int resolve, const uint8_t *path, size_t co
     int refused = csplice_copy_path(text, path, count);
     if (refused)
         return refused;
+    /* A name without a slash leads nowhere but to itself. */
+    if (!follow_links && directory != CSPLICE_CURRENT_DIRECTORY && *text && !strchr(text, '/') &&
+        strcmp(text, "..") != 0) {
+        struct stat status;
+        if (fstatat(directory, text, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        describe(&status, out);
+        return 0;
+    }
     /* By a descriptor that only names the file, because no stat call knows RESOLVE_BENEATH. */
     int flags = O_PATH | O_CLOEXEC | (follow_links ? 0 : O_NOFOLLOW);
     int fd = open_resolved(directory, resolve, text, flags, 0);

@@ -148,7 +148,7 @@ package final class ClientRun: LinkOwner {
     send { FrameHeader(.cancel, length: 0, stream: stream).append(to: &$0) }
   }
 
-  package func flush() { link?.flush() }
+  package func flushSoon() { link?.flushSoon() }
 
   /// The id for the stream that a task opens with its next message. Ids rise in the order in which streams
   /// are opened, so a task must not ask before it has opened its file.
@@ -302,7 +302,7 @@ package final class ClientRun: LinkOwner {
       task.start(self)
     }
     if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }
-    link?.flush()
+    link?.flushSoon()
   }
 
   private func nextTask() -> (any ClientTask)? {

@@ -482,7 +482,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       if !isClosing { end(failure(error)) }
     }
     submitNext()
-    owner?.flush()
+    owner?.flushSoon()
   }
 
   private func failure(_ error: StoreError) -> ClientError {
@@ -525,7 +525,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       dropPieces()
     }
     submitNext()
-    owner.flush()
+    owner.flushSoon()
   }
 
   private func handleOutcome(_ finished: Job) {

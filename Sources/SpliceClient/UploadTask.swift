@@ -486,7 +486,7 @@ package final class UploadTask: ClientTask, PoolJob {
           error.code, path: item.localPath, text: error.sentence, isResumable: false,
           cause: error.cause.map { .system($0) } ?? .unspecified))
     }
-    owner?.flush()
+    owner?.flushSoon()
   }
 
   /// A step of a longer job is done, or the file is open.

@@ -93,6 +93,8 @@ package final class Link {
   /// The watcher has closed: the socket may be closed, too.
   private var isUnwatched = false
   private var isInTurn = false
+  /// `flushSoon` was called.
+  private var isFlushDue = false
   private var finishDeadline: Instant?
   /// When something useful last came or went: a whole message, file bytes, bytes sent.
   package private(set) var lastProgress: Instant
@@ -159,6 +161,13 @@ package final class Link {
     updateWatch()
   }
 
+  /// As `flush`, when the socket is polled next. The answers of jobs that end together leave together.
+  package func flushSoon() {
+    guard !isInTurn else { return }
+    isFlushDue = true
+    updateWatch()
+  }
+
   /// What this turn may move; 0: the rate says to wait.
   private func turnBudget() -> Int {
     guard let allowed = throttle?.allowance() else { return share.budget }
@@ -178,6 +187,7 @@ package final class Link {
     // A goodbye is not held up.
     var budget = isOpen ? turnBudget() : share.budget
     isBlocked = false
+    isFlushDue = false
     while budget > 0 {
       if case .closed = state { return }
       if isOpen {
@@ -445,7 +455,7 @@ package final class Link {
     if mayReceive, !isLent { events.insert(.readable) }
     // Output that is left without being blocked used up its budget: the socket is writable, so the loop
     // comes back at once, after the others.
-    if !output.isEmpty, !(isOpen && isThrottled) { events.insert(.writable) }
+    if !output.isEmpty || isFlushDue, !(isOpen && isThrottled) { events.insert(.writable) }
     share.setBusy(!output.isEmpty)
     watcher.watch(events)
   }

@@ -25,10 +25,10 @@ import Testing
     }
   }
 
-  /// A root that holds nothing but the two static programs and /proc, and cannot be written; one folder that can.
-  /// No /tmp, no /etc, no /dev, no environment.
-  @Test(.enabled(if: geteuid() == 0 && Binaries.runner.isEmpty))
-  func oneWritableFolderIsEnough() throws {
+  /// A root that holds nothing but the two static programs and perhaps /proc, and cannot be written; one folder that
+  /// can. No /tmp, no /etc, no /dev, no environment.
+  @Test(.enabled(if: geteuid() == 0 && Binaries.runner.isEmpty), arguments: [true, false])
+  func oneWritableFolderIsEnough(hasProc: Bool) throws {
     try withTrial { trial in
       let system = try trial.newFolder("system")
       for name in ["proc", "data"] as [RawString] { try Files.makeFolder(system / name) }
@@ -37,7 +37,8 @@ import Testing
         #expect((system / name).withCString { chmod($0, 0o755) } == 0)
       }
       let script: RawString = """
-        mount --bind "$0" "$0" && mount -t proc none "$0/proc" && mount -t tmpfs -o size=64m none "$0/data" &&
+        mount --bind "$0" "$0" && \(hasProc ? "mount -t proc none \"$0/proc\" &&" : "")
+        mount -t tmpfs -o size=64m none "$0/data" &&
         mount -o remount,bind,ro "$0" && exec env -i "$(command -v chroot)" "$0" "$@"
         """
       let daemon = try ChildProcess(
@@ -56,6 +57,7 @@ import Testing
         ["put", "/data/source", "splice://127.0.0.1:\(port)/a/b"],
         ["get", "splice://127.0.0.1:\(port)/a/b", "/data/back"],
         ["verify", "splice://127.0.0.1:\(port)/a/b"],
+        ["sessions", "--control", "/data"],
       ] as [[RawString]] {
         let run = try ClientRun(ChildProcess(inside + ["/splice"] + arguments, environment: []))
         #expect(run.status == 0, trial.note("\(run)\n\(daemon.standardError)"))

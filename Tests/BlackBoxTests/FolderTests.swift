@@ -118,7 +118,8 @@ import Testing
   }
 
   /// `get -r` fetches what links lead to inside the root, goes round in no circle, and says what it passes over.
-  @Test func linksInsideTheRootAreFetched() throws {
+  /// The emulator of other machines has no `openat2`, without which no link is followed.
+  @Test(.enabled(if: Binaries.runner.isEmpty)) func linksInsideTheRootAreFetched() throws {
     try withTrial { trial in
       let daemon = try trial.daemon()
       for folder in ["elsewhere", "tree", "tree/sub"] as [RawString] { try Files.makeFolder(daemon.root / folder) }

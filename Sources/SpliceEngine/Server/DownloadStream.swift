@@ -350,7 +350,7 @@ final class DownloadStream: ServerStream, PoolJob {
     case .prepared(let first): didPrepare(from: first)
     }
     submitNext()
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 
   private func didOpen() {
@@ -385,6 +385,6 @@ final class DownloadStream: ServerStream, PoolJob {
     if isTransfer { connection.endTransfer() }
     isTransfer = false
     connection.didEnd(self)
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 }

@@ -291,7 +291,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   /// The socket has much, or will have. Whether its bytes come this way from now on.
   func takeOver() -> TakeOver {
-    guard isAgreed, !isAbandoned, pendingControl == nil, pendingCommit == nil, committing == nil
+    guard isAgreed, !isAbandoned, pendingControl == nil, pendingCommit == nil, committing == nil,
+      offer.size - counted.received >= UInt64(Limits.bulkMin)
     else { return .never }
     if !pieces.isEmpty { submitNext() }
     if request.isInFlight {
@@ -478,7 +479,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       submit(.checkpoint)
     }
     connection.goOnReceiving(hasMore: hasMore)
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 
   private func goOnOpening() {
@@ -573,7 +574,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     }
     isAbandoned = true
     submitNext()
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 
   private func didClose(_ error: StoreError?) {
@@ -596,7 +597,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     hasEnded = true
     release()
     connection.didEnd(self)
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 
   private func release() {

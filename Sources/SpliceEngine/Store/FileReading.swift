@@ -34,7 +34,9 @@ extension File {
   private func forEachPiece(
     from start: UInt64, to end: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(Errno) -> UInt64 {
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: Limits.portionSize, alignment: 64)
+    // Of a small file no more than it has: glibc maps and unmaps large ones each time.
+    let most = Int(min(UInt64(Limits.portionSize), end - min(start, end)))
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: max(most, 1), alignment: 64)
     defer { chunk.deallocate() }
     var offset = start
     while offset < end {

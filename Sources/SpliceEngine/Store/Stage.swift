@@ -90,6 +90,8 @@ package final class Stage {
     /// What the journal says from the first block on, and how much of it was durable: see `JournalEvidence`.
     let recorded: [Digest]
     let recordedDurable: UInt64
+    /// The journal was cut where reading begins.
+    let isCut: Bool
     /// Blocks from the first on that are what was recorded.
     var matching: UInt64 = 0
   }
@@ -176,7 +178,7 @@ package final class Stage {
     if limit > received + geometry.blockSize, let log { try enter(.session(boot: boot.id), in: log) }
     unread = Unread(
       limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
-      recordedDurable: evidence.recordedDurable)
+      recordedDurable: evidence.recordedDurable, isCut: log != nil && evidence.end == nil)
   }
 
   private func use(_ other: JournalHeader) {
@@ -193,11 +195,13 @@ package final class Stage {
       let isDone = try readAgain(data, &unread, budget: budget)
       self.unread = unread
       guard isDone else { return false }
+      durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
+      durable = min(durable, received)
+      // The next opening is to know it, too, whatever becomes of this one.
+      if unread.isCut, durable > 0, let log { try enter(.checkpoint(durable: durable), in: log) }
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
-    durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
-    durable = min(durable, received)
     self.unread = nil
     return true
   }
@@ -380,6 +384,7 @@ package final class Stage {
 
   private func cutToReceived() throws(Errno) -> Bool {
     let file: any File
+    let isNew = data == nil
     if let data {
       file = data
     } else {
@@ -410,7 +415,7 @@ package final class Stage {
     }
     isWriting = true
     writebackBegun = received
-    try file.truncate(to: received)
+    if !isNew { try file.truncate(to: received) }
     var isReserved = true
     do throws(Errno) {
       if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
@@ -845,7 +850,7 @@ package final class Stage {
       room = nil
       // Who has the receipt may begin the next file of this name at once. Its digests can still be read from the
       // journal; one that cannot be removed is swept by the next opening.
-      _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) }
+      if log != nil { _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) } }
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {

@@ -35,7 +35,7 @@ final class LyingTask: ClientTask {
       upload: UploadID(bytes: [UInt8](repeating: 0x77, count: UploadID.byteCount)), fence: run.makeFence(),
       path: remote)
     run.send { offer.append(to: &$0, stream: stream) }
-    run.flush()
+    run.flushSoon()
   }
 
   func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
@@ -64,7 +64,7 @@ final class LyingTask: ClientTask {
     }
     let proof = chain.proof(bytes: UInt64(claimed.size), tail: tail)
     owner?.send { Commit(size: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
-    owner?.flush()
+    owner?.flushSoon()
   }
 
   private func blocks(of bytes: [UInt8], _ geometry: BlockGeometry) -> [(Int, Int, Digest)] {

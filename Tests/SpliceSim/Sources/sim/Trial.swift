@@ -351,8 +351,8 @@ final class Trial {
     case .sever: if world.network.sever(world) { cuts += 1 }
     case .stall:
       world.network.stall(world)
-      // A long one makes the server close the connection, and what is still on its way then is drained.
-      cuts += 1
+      // A long one makes the server close the connection, and what is still sent then is drained for a while.
+      cuts += 2
     case .killServer: daemon?.crashPlan = (world.below(14), .kill)
     case .cutServerPower: daemon?.crashPlan = (world.below(14), .powerCut)
     case .stopServer: daemon?.send(signal: SignalWatcher.terminate)
