@@ -160,6 +160,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   package func detach() {
     isDetached = true
+    // There may be no other try.
+    noteTime()
     afterClose = nil
     close { [self] in $0.didDetach(self) }
   }
@@ -630,6 +632,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func stop() {
     state = .ended
     isChecking = false
+    noteTime()
+  }
+
+  private func noteTime() {
     if let startedAt, let owner { result.milliseconds = owner.loop.now.milliseconds(since: startedAt) }
   }
 

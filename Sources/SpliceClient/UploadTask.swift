@@ -160,6 +160,8 @@ package final class UploadTask: ClientTask, PoolJob {
 
   package func detach() {
     isDetached = true
+    // There may be no other try.
+    noteTime()
     if request?.isInFlight != true { owner?.didDetach(self) }
   }
 
@@ -549,6 +551,10 @@ package final class UploadTask: ClientTask, PoolJob {
   private func stop() {
     state = .ended
     isChecking = false
+    noteTime()
+  }
+
+  private func noteTime() {
     if let startedAt, let owner { result.milliseconds = owner.loop.now.milliseconds(since: startedAt) }
   }
 }

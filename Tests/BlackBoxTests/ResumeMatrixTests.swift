@@ -50,6 +50,7 @@ private let handshakeBytesMax = 64 << 10
       let isLarge = matter.size > 2 * blockSize
       if isLarge && matter.isSureToBreak { #expect(first.status == 75, trial.note(first)) }
       if first.status == 0 { try transfer.expectArrived(first) }
+      if isLarge, first.status == 75 { #expect(try first.receipt().seconds > 0, trial.note(first)) }
 
       let stored = transfer.storedSize()
       let earlier = transfer.proxy.connections

@@ -11,6 +11,7 @@ struct Receipt {
   /// Nil, too, when the client reports 0: nothing was salvaged.
   let salvagedTo: Int?
   let attempts: Int
+  let seconds: Double
   let fields: Set<String>
 
   /// Every field of the contract.
@@ -32,6 +33,8 @@ struct Receipt {
     sent = try number("sent")
     resumedFrom = try number("resumed_from")
     attempts = try number("attempts")
+    guard let seconds = object["seconds"] as? Double else { throw Failure("no number 'seconds' in \(line)") }
+    self.seconds = seconds
     salvagedTo = (object["salvaged_to"] as? Int).flatMap { $0 == 0 ? nil : $0 }
     fields = Set(object.keys)
   }
