@@ -113,7 +113,7 @@ struct local_call {
     int (*function)(int fd, const struct sockaddr *at, socklen_t size);
     int fd;
     int folder;
-    int result;
+    int error;
     struct sockaddr_un at;
 };
 
@@ -121,14 +121,13 @@ struct local_call {
 static void *call_in_folder(void *argument)
 {
     struct local_call *call = argument;
-    call->result = unshare(CLONE_FS) < 0 || fchdir(call->folder) < 0 ||
-                           call->function(call->fd, (struct sockaddr *)&call->at, sizeof call->at) < 0
-                       ? -errno
-                       : 0;
+    if (unshare(CLONE_FS) < 0 || fchdir(call->folder) < 0 ||
+        call->function(call->fd, (struct sockaddr *)&call->at, sizeof call->at) < 0)
+        call->error = errno;
     return NULL;
 }
 
-/* By way of the folder's descriptor, because a name in sun_path may have 107 bytes only. */
+/* By way of the folder's descriptor, because a name in sun_path may have 107 bytes only. Sets errno, as `function` does. */
 static int call_local(int fd, int folder, const uint8_t *name, size_t count,
                       int (*function)(int, const struct sockaddr *, socklen_t))
 {
@@ -138,16 +137,19 @@ static int call_local(int fd, int folder, const uint8_t *name, size_t count,
     int has_proc = access("/proc/self/fd", X_OK) == 0;
     int written = has_proc ? snprintf(path, size, "/proc/self/fd/%d/%.*s", folder, (int)count, (const char *)name)
                            : snprintf(path, size, "%.*s", (int)count, (const char *)name);
-    if (written < 0 || (size_t)written >= size)
-        return -ENAMETOOLONG;
+    if (written < 0 || (size_t)written >= size) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (has_proc)
-        return function(fd, (struct sockaddr *)&call.at, sizeof call.at) < 0 ? -errno : 0;
+        return function(fd, (struct sockaddr *)&call.at, sizeof call.at);
     pthread_t thread;
-    int result = pthread_create(&thread, NULL, call_in_folder, &call);
-    if (result)
-        return -result;
+    errno = pthread_create(&thread, NULL, call_in_folder, &call);
+    if (errno)
+        return -1;
     pthread_join(thread, NULL);
-    return call.result;
+    errno = call.error;
+    return call.error ? -1 : 0;
 }
 
 static int open_local_socket(void)
@@ -162,14 +164,9 @@ int csplice_local_listen(int folder, const uint8_t *name, size_t count, uint32_t
     if (fd < 0)
         return fd;
     /* Before bind: the name never exists with other permissions. */
-    if (fchmod(fd, permissions) < 0)
+    if (fchmod(fd, permissions) < 0 || call_local(fd, folder, name, count, bind) < 0 || listen(fd, backlog) < 0)
         return fail_closing(fd);
-    int result = call_local(fd, folder, name, count, bind);
-    if (result < 0) {
-        close(fd);
-        return result;
-    }
-    return listen(fd, backlog) < 0 ? fail_closing(fd) : fd;
+    return fd;
 }
 
 int csplice_local_connect(int folder, const uint8_t *name, size_t count)
@@ -177,11 +174,8 @@ int csplice_local_connect(int folder, const uint8_t *name, size_t count)
     int fd = open_local_socket();
     if (fd < 0)
         return fd;
-    int result = call_local(fd, folder, name, count, connect);
-    if (result < 0 && result != -EINTR) {
-        close(fd);
-        return result;
-    }
+    if (call_local(fd, folder, name, count, connect) < 0 && errno != EINTR)
+        return fail_closing(fd);
     return fd;
 }
 

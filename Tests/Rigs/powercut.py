@@ -58,7 +58,8 @@ def cut(filesystem):
             group = "S" if arguments.bite == "all" else arguments.bite
             work = f"FAULT={group}:1:lie:-1 FAULT_PROG=spliced FAULT_PATH={{mnt}} LD_PRELOAD={shim} {work}"
         command = [
-            sys.executable, os.path.join(rigs, "powercut.py"), "--fs", filesystem, "--size", sizes[filesystem], "--cuts", str(arguments.cuts),
+            sys.executable, os.path.join(rigs, "powercut.py"),
+            "--fs", filesystem, "--size", sizes[filesystem], "--cuts", str(arguments.cuts),
             "--seconds", str(arguments.seconds), "--seed", str(arguments.seed), "--tear", "--noise", "fsync:40",
             "--setup", "mkdir {mnt}/root", "--keep", arguments.keep, "--work", work,
             "--check", f"{sys.executable} {shlex.quote(rig.HERE)}/powercut_check.py {{mnt}} {{acks}} {{tries}}"]

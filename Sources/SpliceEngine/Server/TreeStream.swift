@@ -138,7 +138,7 @@ final class TreeStream: ServerStream, PoolJob {
       connection.fail(id, error, path: path)
       end()
     }
-    connection.link?.flush()
+    connection.link?.flushSoon()
   }
 
   private func end() {

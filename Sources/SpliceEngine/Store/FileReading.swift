@@ -34,9 +34,10 @@ extension File {
   private func forEachPiece(
     from start: UInt64, to end: UInt64, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(Errno) -> UInt64 {
+    guard start < end else { return 0 }
     // Of a small file no more than it has: glibc maps and unmaps large ones each time.
-    let most = Int(min(UInt64(Limits.portionSize), end - min(start, end)))
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: max(most, 1), alignment: 64)
+    let most = Int(min(UInt64(Limits.portionSize), end - start))
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: most, alignment: 64)
     defer { chunk.deallocate() }
     var offset = start
     while offset < end {

@@ -178,7 +178,7 @@ package final class Stage {
     if limit > received + geometry.blockSize, let log { try enter(.session(boot: boot.id), in: log) }
     unread = Unread(
       limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
-      recordedDurable: evidence.recordedDurable, isCut: log != nil && evidence.end == nil)
+      recordedDurable: evidence.recordedDurable, isCut: evidence.end == nil)
   }
 
   private func use(_ other: JournalHeader) {

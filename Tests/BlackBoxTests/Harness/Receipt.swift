@@ -25,16 +25,15 @@ struct Receipt {
     guard let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else {
       throw Failure("not a JSON object: \(line)")
     }
-    func number(_ name: String) throws -> Int {
-      guard let value = object[name] as? Int else { throw Failure("no number '\(name)' in \(line)") }
+    func number<Value>(_ name: String) throws -> Value {
+      guard let value = object[name] as? Value else { throw Failure("no number '\(name)' in \(line)") }
       return value
     }
     size = try number("size")
     sent = try number("sent")
     resumedFrom = try number("resumed_from")
     attempts = try number("attempts")
-    guard let seconds = object["seconds"] as? Double else { throw Failure("no number 'seconds' in \(line)") }
-    self.seconds = seconds
+    seconds = try number("seconds")
     salvagedTo = (object["salvaged_to"] as? Int).flatMap { $0 == 0 ? nil : $0 }
     fields = Set(object.keys)
   }
