@@ -23,6 +23,11 @@ package final class ClientRun: LinkOwner {
   private static let bulkMax = 2
   private static let bufferBytes = 16 << 20
 
+  /// In a program with many files of its own, too, transfers leave the most of its descriptors alone.
+  private static var streamsMost: Int {
+    min(Limits.streamsPerConnectionMax, max(1, Process.descriptorLimit() / Limits.descriptorsPerStream))
+  }
+
   package let loop: Loop
   package let pool: BufferPool
   /// Downloads that are whole.
@@ -43,7 +48,7 @@ package final class ClientRun: LinkOwner {
   /// A Splice server was there, at some time of this run.
   private var hasBeenReady = false
   private var pingMilliseconds = ClientRun.pingMillisecondsMax
-  private var streamsMax = Limits.streamsPerConnectionMax
+  private var streamsMax = ClientRun.streamsMost
   private var nextStream: UInt64 = 1
   private var dataTarget: (any ClientTask)?
   private var backlog = 0
@@ -56,7 +61,12 @@ package final class ClientRun: LinkOwner {
   private var refusal: ErrorMessage?
 
   /// Started on this connection, in order.
-  private var active: [any ClientTask] = []
+  private var active = Roster<any ClientTask>()
+  private var lastNumber: UInt64 = 0
+  /// Of these, those that have opened their stream, by its id.
+  private var streams = Roster<any ClientTask>()
+  /// Of these, large files.
+  private var bulkCount = 0
   /// To be started before anything new.
   private var restarting: [any ClientTask] = []
   /// Detached, waiting for their last job.
@@ -152,8 +162,9 @@ package final class ClientRun: LinkOwner {
 
   /// The id for the stream that a task opens with its next message. Ids rise in the order in which streams
   /// are opened, so a task must not ask before it has opened its file.
-  package func makeStream() -> UInt64 {
+  package func makeStream(for task: any ClientTask) -> UInt64 {
     defer { nextStream += 1 }
+    streams.append(task, key: nextStream)
     return nextStream
   }
 
@@ -252,7 +263,8 @@ package final class ClientRun: LinkOwner {
   /// - Parameter isNew: false when the task was as far as this before.
   package func didProgress(_ task: any ClientTask, isNew: Bool = true) {
     if isNew { noteProgress() }
-    guard active.first(where: { $0.isBulk }) === task || active.first === task else { return }
+    let isShown = active.first === task || bulkCount > 0 && active.elements.first { $0.isBulk } === task
+    guard isShown else { return }
     advance(task)
   }
 
@@ -284,7 +296,10 @@ package final class ClientRun: LinkOwner {
 
   private func forget(_ task: any ClientTask) {
     if dataTarget === task { dataTarget = nil }
-    active.removeAll { $0 === task }
+    if active.remove(task.number) != nil {
+      streams.remove(task.stream)
+      if task.isBulk { bulkCount -= 1 }
+    }
     detaching.removeAll { $0 === task }
   }
 
@@ -298,7 +313,10 @@ package final class ClientRun: LinkOwner {
       return
     }
     while isReady, active.count < streamsMax, let task = nextTask() {
-      active.append(task)
+      lastNumber += 1
+      task.number = lastNumber
+      active.append(task, key: lastNumber)
+      if task.isBulk { bulkCount += 1 }
       task.start(self)
     }
     if isSourceEmpty, active.isEmpty, restarting.isEmpty, detaching.isEmpty { return end() }
@@ -328,12 +346,7 @@ package final class ClientRun: LinkOwner {
     }
   }
 
-  private var canStartBulk: Bool {
-    var bulk = 0
-    for task in active where task.isBulk { bulk += 1 }
-    return bulk < Self.bulkMax
-  }
-
+  private var canStartBulk: Bool { bulkCount < Self.bulkMax }
   // MARK: Connecting
 
   private func connect() {
@@ -364,6 +377,7 @@ package final class ClientRun: LinkOwner {
         lastHeard = 0
         nextStream = 1
         var hello = Hello()
+        hello.streamsMax = UInt16(Self.streamsMost)
         hello.agent = [UInt8]("splice ") + [UInt8](programVersion)
         link.send { hello.append(to: &$0, stream: 0) }
         link.flush()
@@ -506,14 +520,12 @@ package final class ClientRun: LinkOwner {
     // Three pings in the time after which the server takes us for gone.
     let idle = UInt64(hello.idleSeconds) * 1000
     pingMilliseconds = idle > 0 ? min(idle / 3, Self.pingMillisecondsMax) : Self.pingMillisecondsMax
-    streamsMax = min(Int(hello.streamsMax), Limits.streamsPerConnectionMax)
+    streamsMax = min(Int(hello.streamsMax), Self.streamsMost)
     goOn()
   }
 
   /// Tasks that have not sent anything yet have stream 0, and expect nothing.
-  private func task(_ stream: UInt64) -> (any ClientTask)? {
-    stream == 0 ? nil : active.first { $0.stream == stream }
-  }
+  private func task(_ stream: UInt64) -> (any ClientTask)? { streams[stream] }
 
   package func linkDidBeginData(_ prefix: DataPrefix) {
     answeredAt = loop.now
@@ -533,7 +545,7 @@ package final class ClientRun: LinkOwner {
   }
 
   package func linkWantsOutput() -> Bool {
-    for task in active where task.produce() { return true }
+    for task in active.elements where task.produce() { return true }
     return false
   }
 
@@ -546,8 +558,9 @@ package final class ClientRun: LinkOwner {
     dataTarget = nil
     if isEnding { return closeTicker() }
     let error = reason(for: end)
-    let tasks = active
-    active = []
+    let tasks = active.removeAll()
+    _ = streams.removeAll()
+    bulkCount = 0
     detaching.append(contentsOf: tasks)
     for task in tasks { task.detach() }
     tryAgain(error)
@@ -609,7 +622,7 @@ package final class ClientRun: LinkOwner {
     // While our bytes are still to be taken, or theirs are not read, it is the link's turn.
     if link.outputCount > 0 || backlog >= Limits.connectionBacklogMax { answeredAt = now }
     var patience: UInt64?
-    for task in active {
+    for task in active.elements {
       guard let next = task.patience else { continue }
       let (sum, overflow) = answerMilliseconds.addingReportingOverflow(next.extraMilliseconds)
       patience = max(patience ?? 0, overflow ? .max : sum)

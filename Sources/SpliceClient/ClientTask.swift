@@ -9,6 +9,8 @@ package import SpliceWire
 ///
 /// Belongs to the loop's thread; its jobs run on the pool, one at a time.
 package protocol ClientTask: AnyObject {
+  /// By which the run finds it; the run's alone. 0 at first.
+  var number: UInt64 { get set }
   /// The stream of the current attempt; 0 before its first message.
   var stream: UInt64 { get }
   /// Large enough that many of them at a time would only slow each other down.

@@ -11,6 +11,7 @@ package final class ControlTask: ClientTask {
   private let completion: (Result<[[UInt8]], ClientError>) -> Void
   private var owner: ClientRun?
   private var bodies: [[UInt8]] = []
+  package var number: UInt64 = 0
   package private(set) var stream: UInt64 = 0
   package let result = FileResult(path: [])
   package var done: UInt64 { 0 }
@@ -34,7 +35,7 @@ package final class ControlTask: ClientTask {
 
   package func start(_ run: ClientRun) {
     owner = run
-    stream = run.makeStream()
+    stream = run.makeStream(for: self)
     bodies = []
     run.send { request(&$0, stream) }
   }

@@ -32,7 +32,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     /// Digest the finished local file.
     case proveExisting
     case chain([UInt64])
-    /// Cut the stage to `bytes` and get ready to write; send RESUME afterwards, or data is on its way.
+    /// Cut the stage to `bytes` and get ready to write; send RESUME afterwards, or data is on its way. Stores `batch` as
+    /// well, if it is there: all of a short file.
     case begin(bytes: UInt64, sendsResume: Bool)
     case write(checkpoint: Bool)
     case close
@@ -63,6 +64,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   package let item: Item
   private let cache: DigestCache
+  package var number: UInt64 = 0
   package private(set) var stream: UInt64 = 0
   package private(set) var result: FileResult
   package private(set) var done: UInt64 = 0
@@ -74,6 +76,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private var give: Give?
   private var theirs: [Digest] = []
   private var receiver = TransferReceiver(size: 0, geometry: BlockGeometry(fileSize: 0))
+  /// Not submitted yet: the bytes of a short file come right behind GIVE, and one job is enough for both.
+  private var pendingBegin: Job?
+  private var waitsForBytes = false
   private var pieces = PieceQueue()
   private var frameDigest: Digest?
   /// Where the next piece of the frame belongs.
@@ -84,6 +89,8 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   /// In the commit queue: it has the stage.
   private var committing: PrefixProof?
   private var isDetached = false
+  /// The user will be told why.
+  private var hasFailed = false
   private var isClosing = false
   private var afterClose: ((ClientRun) -> Void)?
   private var startedAt: Instant?
@@ -149,8 +156,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
     isDetached = false
+    hasFailed = false
     isClosing = false
     announced = nil
+    pendingBegin = nil
     pendingCommit = nil
     give = nil
     state = .opening
@@ -274,7 +283,9 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     receiver.handleOpened(held: bytes)
     do throws(SequenceError) { try receiver.handleResume(from: bytes) } catch { return misplaced() }
     state = .receiving
-    submit(.begin(bytes: bytes, sendsResume: sendsResume))
+    pendingBegin = .begin(bytes: bytes, sendsResume: sendsResume)
+    waitsForBytes = !sendsResume && bytes == 0 && give.size > 0 && give.size <= Limits.shortFileMax
+    submitNext()
   }
 
   // MARK: Receiving
@@ -308,7 +319,12 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   private func submitNext() {
     guard let request, let owner, !request.isInFlight, committing == nil else { return }
-    if !pieces.isEmpty, case .receiving = state, let stage {
+    if let begin = pendingBegin, !isClosing {
+      if waitsForBytes, pieces.isEmpty { return }
+      pieces.fill(&batch)
+      pendingBegin = nil
+      submit(begin)
+    } else if !pieces.isEmpty, case .receiving = state, let stage {
       pieces.fill(&batch)
       let unsynced = stage.unsynced + UInt64(batch.count)
       let now = owner.loop.now
@@ -316,7 +332,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       submit(.write(checkpoint: isDue))
     } else if isClosing {
       dropPieces()
-      submit(.close)
+      if let stage, stage.isClosed { didClose() } else { submit(.close) }
     } else if let proof = pendingCommit {
       pendingCommit = nil
       committing = proof
@@ -357,19 +373,25 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       }
       return .proved(try existing.proof(of: existing.size))
     case .chain(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
-    case .begin(let bytes, _): return .begun(try begin(at: bytes))
+    case .begin(let bytes, _):
+      let proof = try begin(at: bytes)
+      if batch.count > 0, let start = try storeBatch() { return .damaged(blockStart: start) }
+      return .begun(proof)
     case .write(let checkpoint):
-      guard let stage else { return .none }
-      if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
-      if checkpoint { try stage.checkpoint() }
+      if let start = try storeBatch() { return .damaged(blockStart: start) }
+      if checkpoint { try stage?.checkpoint() }
       return .none
     case .close:
       if let stage, let committed { keepDigests(of: stage, committed) }
       try stage?.close()
-      stage = nil
-      existing = nil
       return .none
     }
+  }
+
+  /// Returns where the block begins that arrived damaged.
+  private func storeBatch() throws(StoreError) -> UInt64? {
+    guard let stage, case .damaged(let start) = try batch.store(in: stage) else { return nil }
+    return start
   }
 
   /// Finds out what is there of the file: begun, or finished under its name.
@@ -507,15 +529,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     owner.addBacklog(-batch.removeAll(owner.pool))
     let finished = job
     if case .close = finished {
-      let tell = afterClose
-      afterClose = nil
-      if case .failed(let error) = outcome {
-        owner.notice(error.sentence)
-        stage = nil
+      if case .failed(let error) = outcome, !hasFailed {
+        owner.notice(localPath + [UInt8](": what has come is not kept safely: ") + error.sentence)
       }
-      isClosing = false
-      tell?(owner)
-      return
+      return didClose()
     }
     if case .failed(let error) = outcome, !isClosing {
       // Somebody else wrote to what there is, or its journal is damaged: the next opening reads it.
@@ -535,7 +552,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .opened(let local):
       negotiation = DownloadNegotiation(local)
       if case .partial(let proof, _) = local { done = proof.bytes }
-      stream = owner?.makeStream() ?? 0
+      stream = owner?.makeStream(for: self) ?? 0
       let (want, flags) = negotiation.want(path: item.remotePath)
       owner?.send { want.append(to: &$0, stream: stream, flags: flags) }
       state = .wanted
@@ -555,6 +572,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
         owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
       }
       scheduleCheckpoint()
+      if let stage { didStore(stage) }
     case .damaged(let start): didFindDamage(start)
     case .none:
       if case .proveExisting = finished {
@@ -563,13 +581,17 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
         submit(finished)
       } else if let stage {
         if stage.unsynced == 0 { scheduleCheckpoint() }
-        done = stage.received
-        owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
-        // The receiver knows of a block as soon as its frame begins.
-        if stage.received == announced?.bytes { commitIfWhole() }
+        didStore(stage)
       }
     case .failed: break
     }
+  }
+
+  private func didStore(_ stage: Stage) {
+    done = stage.received
+    owner?.didProgress(self, isNew: persistence.handleProgress(to: done))
+    // The receiver knows of a block as soon as its frame begins.
+    if stage.received == announced?.bytes { commitIfWhole() }
   }
 
   private func scheduleCheckpoint() {
@@ -618,6 +640,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func end(_ error: ClientError) {
+    hasFailed = true
     cancel()
     close { [self] in $0.fail(self, error) }
   }
@@ -645,7 +668,19 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     guard !isClosing else { return }
     isClosing = true
     pendingCommit = nil
+    // Nothing is prepared for what came.
+    if pendingBegin != nil { dropPieces() }
+    pendingBegin = nil
     submitNext()
+  }
+
+  private func didClose() {
+    stage = nil
+    existing = nil
+    isClosing = false
+    let tell = afterClose
+    afterClose = nil
+    if let owner { tell?(owner) }
   }
 }
 

@@ -19,6 +19,7 @@ package final class RequestTask: ClientTask {
   private let completion: (Answer) -> Void
   private var owner: ClientRun?
   private var entries: [ListEntry] = []
+  package var number: UInt64 = 0
   package private(set) var stream: UInt64 = 0
   package private(set) var result: FileResult
   package private(set) var done: UInt64 = 0
@@ -40,7 +41,7 @@ package final class RequestTask: ClientTask {
 
   package func start(_ run: ClientRun) {
     owner = run
-    stream = run.makeStream()
+    stream = run.makeStream(for: self)
     entries = []
     attempts += 1
     run.send { PathRequest(path: path).append(to: &$0, type: type, stream: stream) }

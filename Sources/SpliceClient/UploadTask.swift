@@ -79,6 +79,7 @@ package final class UploadTask: ClientTask, PoolJob {
   package let item: Item
   private let uploadID: UploadID
   private let cache: DigestCache
+  package var number: UInt64 = 0
   package private(set) var stream: UInt64 = 0
   package private(set) var result: FileResult
   package private(set) var done: UInt64 = 0
@@ -271,7 +272,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   private func offer(size: UInt64, modified: Timestamp, mode: UInt32) {
     guard let owner else { return }
-    stream = owner.makeStream()
+    stream = owner.makeStream(for: self)
     negotiation = UploadNegotiation(size: size, policy: item.policy)
     let offer = Offer(
       policy: item.policy, mode: mode, size: size, modified: modified, upload: uploadID,
@@ -297,7 +298,11 @@ package final class UploadTask: ClientTask, PoolJob {
       persistence.handleResume(at: bytes)
       if forked { result.salvagedTo = bytes }
       done = bytes
-      submit(.prime(bytes: bytes))
+      if bytes == 0, let source {
+        send(from: PrefixChain(source.geometry).proof(bytes: 0, tail: nil), of: source)
+      } else {
+        submit(.prime(bytes: bytes))
+      }
     case .alreadyThere:
       owner?.cancel(stream: stream)
       // With --if-absent the server has looked at nothing but the name.
@@ -309,6 +314,13 @@ package final class UploadTask: ClientTask, PoolJob {
   }
 
   // MARK: Sending
+
+  private func send(from proof: PrefixProof, of source: Source) {
+    hashedTo = .max
+    cursor = SendCursor(size: source.size, from: proof.bytes)
+    state = .sending
+    owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+  }
 
   /// Reads on when there is room.
   package func produce() -> Bool {
@@ -473,11 +485,7 @@ package final class UploadTask: ClientTask, PoolJob {
       let next = Result { () throws(SequenceError) in try negotiation.handleChain(theirs, ours: ours) }
       perform(next, negotiation)
     case .primed(let proof):
-      hashedTo = .max
-      guard let source else { return }
-      cursor = SendCursor(size: source.size, from: proof.bytes)
-      state = .sending
-      owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
+      if let source { send(from: proof, of: source) }
     case .read(let pieces): queue(pieces)
     case .changed:
       let text = [UInt8]("the file keeps changing while it is read")

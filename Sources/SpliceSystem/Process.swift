@@ -43,6 +43,9 @@ package enum Process {
   /// The corresponding C function is `sigaction(2)`.
   package static func ignoreBrokenPipeUnlessHandled() { csplice_ignore_broken_pipe_unless_handled() }
 
+  /// How many descriptors may be open; 0 when unknown. The corresponding C function is `getrlimit(2)`.
+  package static func descriptorLimit() -> Int { max(0, Int(csplice_descriptor_limit())) }
+
   /// Raises the limit of open descriptors as far as this user may, and returns it; 0 when unknown.
   /// The corresponding C function is `setrlimit(2)`.
   package static func raiseDescriptorLimit() -> Int { max(0, Int(csplice_raise_descriptor_limit())) }

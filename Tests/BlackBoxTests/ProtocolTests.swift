@@ -291,6 +291,24 @@ struct StreamRefusal: Sendable {
     }
   }
 
+  /// Bytes that come while PROBE is being answered, for a stage that is not prepared for them, go with their stream.
+  @Test func cancelBeforeTheAnswerLeavesNothing() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let peer = try WirePeer(to: daemon)
+      for round in 0..<20 {
+        let (stream, _) = try peer.offered("file \(round)", size: Self.size)
+        peer.send(
+          Frame(.probe, stream: stream, WirePeer.probe([1])).encoded()
+            + Frame(.resume, stream: stream, wire(UInt64(0)) + WirePeer.emptyProof).encoded()
+            + Frame(.data, stream: stream, wire(UInt64(0)) + [UInt8](repeating: 1, count: 1000)).encoded()
+            + Frame(.cancel, stream: stream).encoded())
+      }
+      #expect(try peer.isServed(), trial.note())
+      #expect(daemon.staged("").isEmpty, trial.note())
+    }
+  }
+
   static let streamRefusals: [StreamRefusal] = [
     StreamRefusal("RESUME beyond what is held") { $0.resume($1, from: 1) },
     StreamRefusal("RESUME twice") { peer, stream in for _ in 0..<2 { peer.resume(stream) } },

@@ -52,6 +52,7 @@ enum Samples {
 
   private static var connection: [Sample] {
     var client = Hello()
+    client.streamsMax = 64
     client.agent = [UInt8]("splice/1.0")
     var server = client
     server.idleSeconds = 60

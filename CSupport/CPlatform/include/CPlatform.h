@@ -171,6 +171,8 @@ int csplice_processor_count(void);
 void csplice_sleep(uint32_t milliseconds);
 void csplice_ignore_broken_pipe(void);
 void csplice_ignore_broken_pipe_unless_handled(void);
+/* Of this process, now; or a negative errno. */
+int64_t csplice_descriptor_limit(void);
 /* The limit after the raise; a negative errno when even reading it failed. */
 int64_t csplice_raise_descriptor_limit(void);
 int csplice_write_stream(int fd, const uint8_t *bytes, size_t count);

@@ -23,7 +23,7 @@ final class Connection: Session, LinkOwner {
   private(set) var link: Link?
   private var state = State.awaitingHello
   /// Rising by id. At most `Limits.streamsPerConnectionMax`.
-  private var streams: [any ServerStream] = []
+  private var streams = Roster<any ServerStream>()
   private var lastStream: UInt64 = 0
   /// Where the pieces of the current or last DATA frame go; nil drops them.
   private var dataTarget: UploadStream?
@@ -132,12 +132,12 @@ final class Connection: Session, LinkOwner {
     if configuration.idleMilliseconds > 0, quiet > configuration.idleMilliseconds, !isWorking {
       return end(because: .idle)
     }
-    for stream in streams { stream.tick(now) }
+    for stream in streams.elements { stream.tick(now) }
     link.flush()
   }
 
   /// The silence is ours: a job is running, or the peer waits for bytes that we have not sent.
-  private var isWorking: Bool { streams.contains { $0.isBusy } }
+  private var isWorking: Bool { streams.elements.contains { $0.isBusy } }
 
   // MARK: From the link
 
@@ -163,7 +163,7 @@ final class Connection: Session, LinkOwner {
     }
     var answer = Hello()
     answer.version = min(hello.version, Hello.currentVersion)
-    answer.streamsMax = min(hello.streamsMax, UInt16(Limits.streamsPerConnectionMax))
+    answer.streamsMax = min(hello.streamsMax, UInt16(configuration.streamLimit))
     answer.idleSeconds = UInt32(clamping: configuration.idleMilliseconds / 1000)
     answer.session = id
     answer.agent = [UInt8]("spliced")
@@ -242,7 +242,7 @@ final class Connection: Session, LinkOwner {
           "paths are relative, without empty, '.' or '..' components, and not below .splice"))
     }
     let stream = make(path)
-    streams.append(stream)
+    streams.append(stream, key: header.stream)
     stream.begin()
   }
 
@@ -250,7 +250,7 @@ final class Connection: Session, LinkOwner {
     link?.send { error.append(to: &$0, stream: stream) }
   }
 
-  func find(_ id: UInt64) -> (any ServerStream)? { streams.first { $0.id == id } }
+  func find(_ id: UInt64) -> (any ServerStream)? { streams[id] }
 
   /// Calls `body` with the stream. One that has failed is gone while messages for it are still on the way:
   /// they are passed over. One that was never opened is a mistake of the peer.
@@ -325,7 +325,7 @@ final class Connection: Session, LinkOwner {
   }
 
   func linkWantsOutput() -> Bool {
-    for stream in streams where stream.produce() { return true }
+    for stream in streams.elements where stream.produce() { return true }
     return false
   }
 
@@ -336,7 +336,7 @@ final class Connection: Session, LinkOwner {
     link = nil
     dataTarget = nil
     if endReason == nil { endReason = end == .closedByPeer ? .closedByPeer : .broken(end.sentence) }
-    for stream in streams { stream.abandon() }
+    for stream in streams.elements { stream.abandon() }
     removeIfDone()
   }
 
@@ -346,7 +346,7 @@ final class Connection: Session, LinkOwner {
   func didEnd(_ stream: any ServerStream) {
     if dataTarget === stream { dataTarget = nil }
     stream.report?.end()
-    streams.removeAll { $0 === stream }
+    streams.remove(stream.id)
     if isDraining, streams.isEmpty, link != nil { end(because: .shutdown) }
     removeIfDone()
   }
@@ -383,7 +383,7 @@ final class Connection: Session, LinkOwner {
         line.append(contentsOf: error.text)
       }
     }
-    for stream in streams { stream.abandon() }
+    for stream in streams.elements { stream.abandon() }
     link?.send { error.append(to: &$0, stream: 0) }
     link?.finish()
   }

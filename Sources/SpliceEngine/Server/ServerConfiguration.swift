@@ -21,6 +21,10 @@ package struct ServerConfiguration: Sendable {
   package var transfersMax = 0
   /// The limit that holds.
   var transferLimit: Int { transfersMax > 0 ? transfersMax : max(64, memory / Limits.transferCost) }
+  /// Requests of one client at a time: with many small files it takes no more than a quarter of the transfers.
+  var streamLimit: Int {
+    min(Limits.streamsPerConnectionMax, max(Limits.streamsPerConnectionMin, transferLimit / 4))
+  }
   /// Bytes a second, received and sent together, of all clients and of each; 0: no limit.
   package var rate: UInt64 = 0
   package var sessionRate: UInt64 = 0

@@ -17,6 +17,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private enum Job {
     case open
     case probe([UInt64])
+    /// Stores `batch` as well, if it is there: all of a short file.
     case resume(PrefixProof)
     /// Stores `batch`.
     case write(checkpoint: Bool)
@@ -215,7 +216,9 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     frameOffset += UInt64(slice.range.count)
     // Handing over to another thread costs the same for a little as for much.
     let endsBlock = isLast && frameDigest != nil
-    if endsBlock || pieces.count >= Limits.batchMin || connection.worker.pool.isScarce { submitNext() }
+    if endsBlock || pieces.count >= Limits.batchMin || pendingControl != nil || connection.worker.pool.isScarce {
+      submitNext()
+    }
   }
 
   func handleCommit(_ commit: Commit) {
@@ -266,9 +269,13 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func submitNext() {
     guard !request.isInFlight, committing == nil, !hasEnded else { return }
     if let control = pendingControl, !isAbandoned {
+      if case .resume(let claim) = control {
+        if pieces.isEmpty, waitsForBytes(behind: claim.bytes) { return }
+        pieces.fill(&batch)
+      }
       pendingControl = nil
       submit(control)
-    } else if !pieces.isEmpty, stage != nil {
+    } else if isAgreed, !pieces.isEmpty {
       submitWrite()
     } else if let proof = pendingCommit {
       pendingCommit = nil
@@ -276,8 +283,13 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       connection.worker.commits.add(self)
     } else if isAbandoned {
       dropPieces()
-      if stage != nil { submit(.close) } else { end() }
+      if let stage, !stage.isClosed { submit(.close) } else { end() }
     }
+  }
+
+  /// Those of a short file come right behind RESUME: one job is enough for both.
+  private func waitsForBytes(behind offset: UInt64) -> Bool {
+    offset < offer.size && offer.size <= Limits.shortFileMax
   }
 
   private func submitWrite() {
@@ -365,13 +377,14 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       return .opened(have)
     case .probe(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
     case .resume(let claim):
-      if let stage { try connection.store.resume(stage, at: claim, leavingFree: freeSpaceMin) }
-      return .none
+      guard let stage else { return .none }
+      try connection.store.resume(stage, at: claim, leavingFree: freeSpaceMin)
+      return batch.count > 0 ? try storeBatch(in: stage) : .none
     case .write(let checkpoint):
       guard let stage else { return .none }
-      if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
-      if checkpoint { try stage.checkpoint() }
-      return .none
+      let outcome = try storeBatch(in: stage)
+      if case .none = outcome, checkpoint { try stage.checkpoint() }
+      return outcome
     case .drain(let intake, _):
       intake.drain(into: self)
       return outcome
@@ -383,6 +396,11 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       try stage?.close()
       return .none
     }
+  }
+
+  private func storeBatch(in stage: Stage) throws(StoreError) -> Outcome {
+    if case .damaged(let start) = try batch.store(in: stage) { return .damaged(blockStart: start) }
+    return .none
   }
 
   /// Finds out what is there of the file: finished under its name, or begun. Goes on at the next call when it
@@ -439,6 +457,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func finish(cancelled: Bool) {
     connection.addBacklog(-batch.removeAll(connection.worker.pool))
     let done = job
+    didResume()
     switch outcome {
     case .failed(let error):
       if case .close = done { return didClose(error) }
@@ -456,15 +475,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     case .none:
       switch done {
       case .close: return didClose(nil)
-      case .resume:
-        isAgreed = true
-        checkpointClock.restart(connection.configuration, now: now)
-        if let stage {
-          counted = (stage.received, stage.verified, stage.durable)
-          report?.begin(at: stage.received, of: offer.size)
-          connection.worker.counters.count(resumedAt: stage.received, held: offered)
-        }
-      case .write, .checkpoint, .drain: acknowledge()
+      case .resume, .write, .checkpoint, .drain: acknowledge()
       case .open: goOnOpening()
       case .probe: break
       }
@@ -480,6 +491,17 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     }
     connection.goOnReceiving(hasMore: hasMore)
     connection.link?.flushSoon()
+  }
+
+  /// What the client has named is what the stage began with.
+  private func didResume() {
+    guard case .resume(let claim) = job, let stage, !isAgreed else { return }
+    if case .failed = outcome { return }
+    isAgreed = true
+    checkpointClock.restart(connection.configuration, now: now)
+    counted = (claim.bytes, stage.geometry.blockStart(claim.bytes), stage.durable)
+    report?.begin(at: claim.bytes, of: offer.size)
+    connection.worker.counters.count(resumedAt: claim.bytes, held: offered)
   }
 
   private func goOnOpening() {

@@ -51,6 +51,7 @@ struct CommitGroup {
     return group.members.map { member in
       if let failure = member.failure { return .failure(failure) }
       guard let status = member.status else { return .failure(StoreError(.writeFailed)) }
+      member.plan.stage.letGo()
       return .success(status)
     }
   }

@@ -1,10 +1,10 @@
-// Room that was promised to uploads on a file system that cannot reserve it.
+// Room that was promised to uploads and not reserved.
 
 internal import SpliceUV
 
 /// Adds up what uploads in flight still have to write. Any thread.
 ///
-/// Where the file system reserves (fallocate), what it says to be free is without what was promised, and nothing
+/// Where it was reserved (fallocate), what the file system says to be free is without what was promised, and nothing
 /// comes in here.
 package final class SpaceLedger: @unchecked Sendable {
   private let mutex = Mutex()

@@ -342,7 +342,7 @@ package final class Stage {
   /// Cuts the stage to the prefix that the sender names and makes room for the rest.
   ///
   /// - Parameter claim: the sender's proof; without a match nothing is changed.
-  /// - Returns: false when the file system cannot reserve that room.
+  /// - Returns: false when that room is not reserved: it is for a short file, or the file system cannot.
   @discardableResult
   package func resume(at claim: PrefixProof) throws(StoreError) -> Bool {
     guard claim.bytes <= received, AgreedPrefix(ours: try rewind(to: claim.bytes), theirs: claim) != nil else {
@@ -416,9 +416,11 @@ package final class Stage {
     isWriting = true
     writebackBegun = received
     if !isNew { try file.truncate(to: received) }
-    var isReserved = true
+    let missing = header.size - min(received, header.size)
+    // One write finds out as soon whether there is room for a short file.
+    var isReserved = missing == 0
     do throws(Errno) {
-      if header.size > received { isReserved = try file.reserve(from: received, count: header.size - received) }
+      if missing > Limits.shortFileMax { isReserved = try file.reserve(from: received, count: missing) }
     } catch {
       // No room is no reason to read everything again the next time.
       knownStamp = try stamp(file)
@@ -806,6 +808,8 @@ package final class Stage {
       let status = try data.status()
       // As the file system keeps it: some round times to two seconds.
       sealedAs = status.modified
+      // If this is as far as it gets, the next try finds it as we leave it.
+      knownStamp = status.key.stamp
       return status.device
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
@@ -857,6 +861,14 @@ package final class Stage {
       throw StoreError(error, otherwise: .writeFailed)
     }
   }
+
+  /// Last step, for a file without a journal: nothing of it is left to be kept, and `close` has nothing to do.
+  func letGo() {
+    if isCommitted, log == nil { data = nil }
+  }
+
+  /// It is finished, and nothing of it is open any more.
+  package var isClosed: Bool { isCommitted && data == nil }
 
   /// Calls `body` with the digest of each block of the finished file, in order; with fewer when the journal is damaged.
   func forEachBlock(_ body: (Digest) -> Void) throws(Errno) {

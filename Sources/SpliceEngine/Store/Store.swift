@@ -130,7 +130,7 @@ package final class Store: @unchecked Sendable {
   /// Begins to write `stage` behind the prefix that the sender names, with room for the rest of it.
   ///
   /// Looks before the room is taken and again afterwards: two uploads that come at once see each other then.
-  /// File systems that cannot reserve say that all is free until it is written; there a ledger knows better.
+  /// Where nothing is reserved all is free until it is written; there a ledger knows better.
   /// - Parameter leavingFree: bytes of the file system that stay free.
   /// - Throws: NOSPACE before a byte was sent in vain; closing the stage gives back what it took.
   package func resume(_ stage: Stage, at claim: PrefixProof, leavingFree: UInt64) throws(StoreError) {

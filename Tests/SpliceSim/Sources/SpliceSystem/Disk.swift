@@ -9,6 +9,8 @@ package struct DiskFaults {
   package var sync: UInt64 = 0
   /// Whoever is refused a sync is killed soon after it, while it cleans up.
   package var killsTheRefused = false
+  /// With the first refusal the disk is well again.
+  package var refusesOnce = false
   package var name: UInt64 = 0
   package var isFull = false
 

@@ -37,6 +37,7 @@ package final class Inode {
   private var lowWater = Int.max
   private var isMetadataDirty = false
   private(set) var hasWriteError = false
+  package internal(set) var bytesRead = 0
 
   init(_ number: UInt64, _ kind: FileKind, _ metadata: Metadata) {
     self.number = number

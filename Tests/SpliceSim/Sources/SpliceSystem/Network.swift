@@ -54,6 +54,8 @@ package final class Endpoint: Pollable {
   fileprivate var resetAt: UInt64?
   fileprivate var isClosed = false
   fileprivate var isShut = false
+  /// It has said goodbye: what it still reads goes nowhere.
+  package var isLeaving = false
   /// Nothing comes through any more, and nobody is told.
   package fileprivate(set) var isSevered = false
 
@@ -114,7 +116,7 @@ package final class Endpoint: Pollable {
       }
       if world.chance(8) { break }
     }
-    if isClient { world.network.bytesReadByClients += done } else { world.network.bytesReadByServer += done }
+    if !isLeaving { world.network.count(done, readByServer: !isClient) }
     if done > 0 { return .bytes(done) }
     if incoming.isEmpty, let endAt, endAt <= world.now { return .end }
     return .wouldBlock
@@ -176,8 +178,9 @@ package final class Network {
   /// Sees what is sent, before it is damaged; returns the ranges that may be: file bytes and their digests.
   package var onSend: ((Endpoint, [UInt8]) -> [Range<Int>])?
   package private(set) var damageCount = 0
-  package fileprivate(set) var bytesReadByServer = 0
-  package fileprivate(set) var bytesReadByClients = 0
+  /// By ends that had a use for them.
+  package private(set) var bytesReadByServer = 0
+  package private(set) var bytesReadByClients = 0
   package var connections: Int { connectionCount }
   private var stalledUntil: UInt64 = 0
   private var listeners: [Listener] = []
@@ -189,6 +192,10 @@ package final class Network {
   func delay(_ world: World, count: Int = 0) -> UInt64 {
     let base = latency / 2 + world.below(latency) + UInt64(count) * slowness / 1024
     return max(base, stalledUntil > world.now ? stalledUntil - world.now + world.below(latency) : 0)
+  }
+
+  fileprivate func count(_ bytes: Int, readByServer: Bool) {
+    if readByServer { bytesReadByServer += bytes } else { bytesReadByClients += bytes }
   }
 
   fileprivate func pass(_ bytes: [UInt8], from endpoint: Endpoint, _ world: World) -> [UInt8] {

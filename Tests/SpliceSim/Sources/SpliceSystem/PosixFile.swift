@@ -42,7 +42,9 @@ package final class PosixFile: File {
     if into.count > 1, world.chance(50) {
       room = UnsafeMutableRawBufferPointer(rebasing: into[..<(1 + Int(world.below(UInt64(into.count - 1))))])
     }
-    return inode.cached.read(into: room, at: Int(clamping: offset))
+    let count = inode.cached.read(into: room, at: Int(clamping: offset))
+    inode.bytesRead += count
+    return count
   }
 
   package func write(

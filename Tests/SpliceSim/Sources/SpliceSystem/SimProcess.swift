@@ -107,7 +107,8 @@ package final class SimProcess {
   /// The answer to a sync that fails.
   func refusedSync() -> Errno {
     machine.disk.refusedSyncs += 1
-    if machine.disk.faults.killsTheRefused, crashPlan == nil { crashPlan = (1 + World.current.below(8), .kill) }
+    if machine.disk.faults.killsTheRefused, crashPlan == nil { crashPlan = (World.current.below(8), .kill) }
+    if machine.disk.faults.refusesOnce { machine.disk.faults = DiskFaults() }
     return .inputOutput
   }
 

@@ -24,6 +24,7 @@ package enum Process {
   package static func currentFolder() -> [UInt8] { [UInt8(ascii: "/")] }
   package static var id: UInt32 { World.current.process?.id ?? 0 }
   package static func ignoreBrokenPipeUnlessHandled() {}
+  package static func descriptorLimit() -> Int { 1024 }
   package static func exit(_ status: Int32) -> Never { panic("a simulated process cannot call exit") }
 }
 

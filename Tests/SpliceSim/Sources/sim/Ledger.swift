@@ -59,6 +59,8 @@ final class Ledger {
   /// The server's disk has refused a sync and then what cleans up behind it, which may be the next sync: then bytes
   /// that were promised may be asked for again. What is on stable storage of them is still checked, until then.
   private var mayForget: Bool { refusesCleanUp || server.disk.refusedSyncs >= 2 }
+  /// Nobody writes to the server's disk but a daemon that is never killed inside a write, and its clock is right.
+  var onlyPowerFails = false
   private var seenRevision = -1
   private var checkedMutations = -1
 
@@ -89,6 +91,20 @@ final class Ledger {
     if version.isOverwritten || path.isMeddledWith { return }
     path.promise = Promise(bytes, of: version)
     checkStable(path)
+  }
+
+  /// What was ever read of the unfinished file that is there now.
+  func bytesRead(_ path: PathRecord) -> Int { server.disk.find(path.stagePath)?.bytesRead ?? 0 }
+
+  /// The daemon said what it holds, after an offer that was made when it had read `readBefore` bytes.
+  ///
+  /// What a power cut could not take back is not read again to say so, but for one block that was not whole.
+  func proved(_ path: PathRecord, readBefore: Int) {
+    guard onlyPowerFails, let promise = path.promise, let stage = server.disk.find(path.stagePath) else { return }
+    let read = stage.bytesRead - readBefore
+    if read > max(0, stage.cached.size - promise.bytes) + Int(Limits.blockSize) {
+      world.fail("\(path.name): \(read) bytes were read, of which \(promise.bytes) were durable")
+    }
   }
 
   /// The client goes on at `offset` with `version`.

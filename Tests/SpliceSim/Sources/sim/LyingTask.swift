@@ -12,6 +12,7 @@ final class LyingTask: ClientTask {
   private let sentBytes: [UInt8]
   private let onEnd: () -> Void
   private var owner: ClientRun?
+  var number: UInt64 = 0
   private(set) var stream: UInt64 = 0
   // Without a path in its result, a run does not report the task as a file.
   let result = FileResult(path: [])
@@ -29,7 +30,7 @@ final class LyingTask: ClientTask {
 
   func start(_ run: ClientRun) {
     owner = run
-    stream = run.makeStream()
+    stream = run.makeStream(for: self)
     let offer = Offer(
       policy: .replace, mode: 0o644, size: UInt64(claimed.size), modified: claimed.modified,
       upload: UploadID(bytes: [UInt8](repeating: 0x77, count: UploadID.byteCount)), fence: run.makeFence(),

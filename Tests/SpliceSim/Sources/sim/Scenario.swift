@@ -18,6 +18,7 @@ enum Scenario: String, CaseIterable {
   case duplicateClient
   case roundTrip
   case dirtyLink
+  case weakDisk
   case liar
 
   func prepare(_ trial: Trial) {
@@ -97,6 +98,15 @@ enum Scenario: String, CaseIterable {
       trial.damage = world.pick([5, 10, 30])
       trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10, 1 << 20])
       world.network.capacity = world.pick([256 << 10, 4 << 20])
+    case .weakDisk:
+      // A disk refuses a sync now and then, and whoever asked for it is killed while it cleans up. Short files have no
+      // journal.
+      let size = world.chance(2) ? 1 + Int(world.below(Limits.blockSize)) : trial.drawSize()
+      trial.addSource(trial.makeVersion(size: size), name, at: "src/a", on: machine)
+      trial.scripts = [Trial.Script(machine, [put, get])]
+      trial.troubles = [.failServerDisk, .failClientDisk, .killServer, .cut, .cut]
+      trial.troublesLeft = 3 + Int(world.below(9))
+      trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10])
     }
   }
 
@@ -111,9 +121,10 @@ enum Scenario: String, CaseIterable {
     switch world.below(8) {
     case 0, 6:
       // Power that goes again and again, while much is on its way to the disk.
-      trial.troubles = [.cutServerPower, .cutServerPower, .cutClientPower, .killServer]
+      trial.troubles = [.cutServerPower, .cutServerPower, .cutClientPower]
+      if world.chance(2) { trial.troubles.append(.killServer) }
       trial.troublesLeft += 3
-      trial.configuration.checkpointBytes = world.pick([2 << 20, 64 << 20])
+      trial.configuration.checkpointBytes = world.pick([300 << 10, 2 << 20, 64 << 20])
       trial.configuration.checkpointMilliseconds = 5000
       return
     case 1:

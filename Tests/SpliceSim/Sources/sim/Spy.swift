@@ -12,9 +12,12 @@ final class Spy {
     let upload: UploadID
     let fence: UInt64
     var durable = 0
+    /// Bytes of the unfinished file that the daemon had read, ever, when the offer was made.
+    let readBefore: Int
 
-    init(_ path: PathRecord, _ version: Version, _ offer: Offer) {
+    init(_ path: PathRecord, _ version: Version, _ offer: Offer, readBefore: Int) {
       self.path = path
+      self.readBefore = readBefore
       self.version = version
       upload = offer.upload
       fence = offer.fence
@@ -58,6 +61,7 @@ final class Spy {
           case .needMore: return
           case .message(let header, let body):
             world.trace("  \(endpoint.connection) \(endpoint.isClient ? ">" : "<") \(header.type) \(header.stream)")
+            if header.type == .error, header.stream == 0 { endpoint.isLeaving = true }
             try heard(header, body, conversation, fromClient: endpoint.isClient)
           case .dataBegins(let prefix):
             world.trace(
@@ -85,8 +89,11 @@ final class Spy {
           $0.size == Int(offer.size) && $0.modified == offer.modified
         })
       else { return world.fail("an offer of something that there never was") }
-      conversation.uploads[header.stream] = Stream(path, version, offer)
+      conversation.uploads[header.stream] = Stream(path, version, offer, readBefore: ledger.bytesRead(path))
       offers.append(offer)
+    case (.have, false):
+      guard let stream = conversation.uploads[header.stream] else { return }
+      ledger.proved(stream.path, readBefore: stream.readBefore)
     case (.resume, true):
       guard let stream = conversation.uploads[header.stream] else { return }
       ledger.resumed(Int(try Resume(body: body).from), with: stream.version, at: stream.path)

@@ -38,6 +38,7 @@ final class Trial {
   private var operators: [Actor] = []
   private var mischief: Actor?
   private var versionCount = 0
+  private var wasStarted = false
   private var isStopping = false
   private(set) var clientRuns = 0
   private(set) var crashes = 0
@@ -79,6 +80,8 @@ final class Trial {
     world.network.isReachable = { server.isUp }
     drawMachines()
     scenario.prepare(self)
+    let harmless: [Trouble] = [.cut, .sever, .stall, .cutServerPower, .killClient, .cutClientPower, .interruptClient]
+    ledger.onlyPowerFails = troubles.allSatisfy { harmless.contains($0) } && damage == 0 && server.clockJump == 0
   }
 
   private func drawMachines() {
@@ -157,8 +160,12 @@ final class Trial {
     // A daemon that is being stopped goes first.
     guard daemon == nil, !isStopping else { return }
     server.boot()
+    let isFirst = !wasStarted
+    wasStarted = true
     daemon = world.start(server, "spliced") { [self] in
       guard let process = world.process else { return }
+      // It makes its folders only once.
+      if isFirst, troubles.contains(.killServer), world.chance(4) { process.crashPlan = (world.below(6), .kill) }
       process.onEnd = { [weak self, weak process] in
         guard let self, self.daemon === process else { return }
         self.daemon = nil
@@ -350,9 +357,9 @@ final class Trial {
     case .cut: if world.network.cut(world) { cuts += 1 }
     case .sever: if world.network.sever(world) { cuts += 1 }
     case .stall:
+      // A long one makes the server close the connection.
       world.network.stall(world)
-      // A long one makes the server close the connection, and what is still sent then is drained for a while.
-      cuts += 2
+      cuts += 1
     case .killServer: daemon?.crashPlan = (world.below(14), .kill)
     case .cutServerPower: daemon?.crashPlan = (world.below(14), .powerCut)
     case .stopServer: daemon?.send(signal: SignalWatcher.terminate)
@@ -398,6 +405,12 @@ final class Trial {
     // Many files share a sync, and one of them fails: that is worth more tries.
     if scenario == .smallFiles, world.chance(2) {
       disk.faults.sync = world.pick([3, 10, 20])
+      return
+    }
+    if scenario == .weakDisk {
+      disk.faults.sync = world.pick([1, 2, 4])
+      disk.faults.refusesOnce = true
+      disk.faults.killsTheRefused = true
       return
     }
     disk.faults.killsTheRefused = world.chance(2)
