@@ -77,6 +77,8 @@ package final class Stage {
   /// What the data looked like after our last change to it, or when it was opened. It goes into every record:
   /// when the data looks different later, somebody else wrote.
   private var knownStamp: UInt64?
+  /// No record has it yet, on purpose.
+  private var isMarked = false
 
   /// What the journal of an earlier try does not vouch for.
   private struct Unread {
@@ -590,7 +592,29 @@ package final class Stage {
     let before = begun - min(begun, Limits.writebackStep)
     guard before < begun else { return }
     // An error is told once: here, and not to the next checkpoint.
+    try mark(data)
     try syncOrDistrust { () throws(Errno) in try data.waitForWriteback(from: before, count: begun - before) }
+    do throws(Errno) {
+      if let log { try enter(.session(boot: boot.id), in: log) }
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Before the disk is asked whether it has what was written: if it has not, memory holds what it lacks, and this
+  /// process may be killed before it can say so. Until the next record the data looks like written by somebody else,
+  /// and nobody takes it up without reading it.
+  private func mark(_ data: any File) throws(StoreError) {
+    // A second time would undo it.
+    if isMarked { return }
+    do throws(Errno) {
+      let modified = try data.status().modified
+      try data.setModified(Timestamp(seconds: modified.seconds, nanoseconds: modified.nanoseconds ^ 1))
+      knownStamp = try stamp(data)
+      isMarked = true
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
   }
 
   /// The block before `received` is whole.
@@ -619,6 +643,7 @@ package final class Stage {
       restated = log.records
     }
     try log.append(record, stamp: stamp)
+    isMarked = false
   }
 
   /// The journal, made now if there was none.
@@ -639,6 +664,7 @@ package final class Stage {
   package func checkpoint() throws(StoreError) {
     guard let data else { return }
     try requireUntouched(data)
+    try mark(data)
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
     let log: RecordLog
     do throws(Errno) {
@@ -676,11 +702,7 @@ package final class Stage {
     ahead = nil
     received = durable
     // From now on it looks like written by somebody else, so that nobody takes it up without reading it.
-    _ = succeeds { () throws(Errno) in
-      guard let data else { return }
-      let modified = try data.status().modified
-      try data.setModified(Timestamp(seconds: modified.seconds, nanoseconds: modified.nanoseconds ^ 1))
-    }
+    if let data { _ = succeeds { () throws(StoreError) in try mark(data) } }
     // Then at once: whoever takes the stage up after a kill in the middle of this reads what the disk has.
     data?.dropCached()
     // Each step by itself: a disk that has just failed may fail at one of these, too.
@@ -700,8 +722,8 @@ package final class Stage {
   }
 
   /// nil when it throws.
-  private func succeeds<Value>(_ step: () throws(Errno) -> Value) -> Value? {
-    do throws(Errno) { return try step() } catch { return nil }
+  private func succeeds<Value, Failure: Error>(_ step: () throws(Failure) -> Value) -> Value? {
+    do throws(Failure) { return try step() } catch { return nil }
   }
 
   private func recordedDigests(_ count: UInt64) throws(Errno) -> [Digest] {

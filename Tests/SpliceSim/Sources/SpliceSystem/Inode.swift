@@ -228,12 +228,15 @@ package final class Inode {
 
   package var changed: Timestamp { metadata.changed }
 
-  /// One byte changes, by a write of another program.
+  /// One byte changes, by a write of another program. Its time is on the disk no later than the byte: nobody can
+  /// tell of one without the other.
   package func scribble(at offset: Int, _ stamp: Timestamp) {
     var byte: UInt8 = 0
     withUnsafeMutableBytes(of: &byte) { _ = cached.read(into: $0, at: offset) }
     byte ^= 0x55
     withUnsafeBytes(of: byte) { write($0, at: offset, stamp) }
+    takeMetadata()
+    stableRevision += 1
   }
 
   /// For what the world does itself: all of it is stable at once.
