@@ -41,8 +41,10 @@ struct JournalEvidence {
   var recordedDurable: UInt64 = 0
   /// Bytes behind this are not worth reading; nil = as many as there are.
   var limit: UInt64?
-  /// Behind the last record; nil when the trusted blocks end before it.
-  var end: RecordLog.Position?
+  /// Behind the last good record; nil when there is none.
+  private(set) var end: RecordLog.Position?
+  /// All that is recorded counts.
+  private(set) var isWhole = false
 
   /// After so many records a name, a session and a checkpoint are due, and they still are among the last that
   /// `RecordLog.positionOfLastName` looks at.
@@ -82,6 +84,7 @@ struct JournalEvidence {
     trusted = chain
     durable = min(checkpoint, status.size)
     end = last.place
+    isWhole = true
     return true
   }
 
@@ -111,23 +114,19 @@ struct JournalEvidence {
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
     } else if !isSameBoot, isUntouched || status.changed.isBefore(boot.startedAt) {
-      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else {
-        end = nil
-        return
-      }
+      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else { return }
       trustedBlocks = geometry.wholeBlocks(in: checkpoint)
       durable = checkpoint
       suspects = Array(digests[Int(trustedBlocks)...])
       // A journal that covers nothing may have been begun anew over bytes that an older one had covered.
       limit = trustedBlocks > 0 ? max(checkpoint, recorded * geometry.blockSize) : nil
     } else {
-      end = nil
       self.recorded = digests
       recordedDurable = checkpoint
       return
     }
     for digest in digests[..<Int(trustedBlocks)] { trusted.append(digest) }
-    if trustedBlocks < recorded { end = nil }
+    isWhole = trustedBlocks == recorded
   }
 }
 

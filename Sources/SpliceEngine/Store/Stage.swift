@@ -92,10 +92,17 @@ package final class Stage {
     /// What the journal says from the first block on, and how much of it was durable: see `JournalEvidence`.
     let recorded: [Digest]
     let recordedDurable: UInt64
-    /// The journal was cut where reading begins.
-    let isCut: Bool
-    /// Blocks from the first on that are what was recorded.
+    /// All that the journal says counts.
+    let isWhole: Bool
+    /// Blocks that were read and are what was recorded.
     var matching: UInt64 = 0
+    /// The journal says no more than what was read.
+    var isSettled = false
+
+    func expects(_ digest: Digest, ofBlock block: UInt64) -> Bool {
+      let (known, first) = recorded.isEmpty ? (suspects, firstSuspect) : (recorded, 0)
+      return !isSettled && block - first < UInt64(known.count) && known[Int(block - first)] == digest
+    }
   }
 
   /// What came behind a block that was damaged. It is on disk and nowhere else: whoever takes the stage up again, or
@@ -169,18 +176,18 @@ package final class Stage {
       self.log = log
       evidence = try JournalEvidence(log, geometry: geometry, status: status, boot: boot)
       chain = evidence.trusted
-      if let end = evidence.end { try log.cut(at: end) } else { try log.cut(at: positionBehind(blocks: chain.blocks)) }
+      // What is torn goes. The rest stays until the bytes have been read: this opening may get no further, and the
+      // next one is to know as much.
+      try log.cut(at: evidence.end)
     }
     received = chain.blocks * geometry.blockSize
     let limit = min(status.size, evidence.limit ?? status.size)
     durable = min(evidence.durable, limit)
     // What a sync has failed for may still be in memory; what counts is what the disk has.
     if limit > received { file.dropCached() }
-    // What follows is written by this process, under this boot.
-    if limit > received + geometry.blockSize, let log { try enter(.session(boot: boot.id), in: log) }
     unread = Unread(
       limit: limit, suspects: evidence.suspects, firstSuspect: chain.blocks, recorded: evidence.recorded,
-      recordedDurable: evidence.recordedDurable, isCut: evidence.end == nil)
+      recordedDurable: evidence.recordedDurable, isWhole: evidence.isWhole)
   }
 
   private func use(_ other: JournalHeader) {
@@ -197,10 +204,8 @@ package final class Stage {
       let isDone = try readAgain(data, &unread, budget: budget)
       self.unread = unread
       guard isDone else { return false }
-      durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
+      if !unread.isWhole, !unread.isSettled { try settle(&unread) }
       durable = min(durable, received)
-      // The next opening is to know it, too, whatever becomes of this one.
-      if unread.isCut, durable > 0, let log { try enter(.checkpoint(durable: durable), in: log) }
     } catch {
       throw StoreError(error, otherwise: .readFailed)
     }
@@ -219,25 +224,46 @@ package final class Stage {
       guard received == end else { return true }
       guard geometry.tail(of: received) == 0 else { continue }
       let digest = hasher.digest()
-      let index = Int(chain.blocks - unread.firstSuspect)
-      if index < unread.suspects.count, unread.suspects[index] != digest {
-        // Lost in the power cut; what was acknowledged of this block is whole all the same.
-        received = end - geometry.blockSize
-        try hashTail(file, to: max(durable, received))
-        return true
+      if unread.expects(digest, ofBlock: chain.blocks) {
+        // Its record is there.
+        unread.matching += 1
+        chain.append(digest)
+        hasher.reset()
+        continue
       }
-      if unread.matching == chain.blocks, chain.blocks < UInt64(unread.recorded.count) {
-        if unread.recorded[Int(chain.blocks)] == digest {
-          unread.matching += 1
-        } else if unread.recordedDurable < end, unread.recordedDurable > end - geometry.blockSize {
+      if !unread.isSettled {
+        if chain.blocks - unread.firstSuspect < UInt64(unread.suspects.count) {
+          // Lost in the power cut; what was acknowledged of this block is whole all the same.
+          received = end - geometry.blockSize
+          try hashTail(file, to: max(durable, received))
+          return true
+        }
+        if chain.blocks < UInt64(unread.recorded.count), unread.recordedDurable < end,
+          unread.recordedDurable > end - geometry.blockSize
+        {
           // The last checkpoint lies in this block: what came behind it may be lost, what came before it is not.
           try hashTail(file, to: unread.recordedDurable)
           return true
         }
+        try settle(&unread)
       }
       try finishBlock(digest)
     }
     return true
+  }
+
+  /// The journal says from now on what was read, and no more; what follows in it is written by this process, under
+  /// this boot. It says at once what is durable: the next opening is to know that, whatever becomes of this one.
+  private func settle(_ unread: inout Unread) throws(Errno) {
+    unread.isSettled = true
+    durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
+    guard let log else { return }
+    if log.position.blocks > chain.blocks {
+      restated = 0
+      try log.cut(at: positionBehind(blocks: chain.blocks))
+    }
+    try enter(.session(boot: boot.id), in: log)
+    try enter(.checkpoint(durable: durable), in: log)
   }
 
   private func hashTail(_ file: any File, to end: UInt64) throws(Errno) {
