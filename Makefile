@@ -101,7 +101,7 @@ test: build build/board/x86_64/spliced
 	@scripts/fetch-promtool.sh build/tools
 	swift build --build-tests
 	PATH="$(CURDIR)/build/tools:$$PATH" swift test --skip-build 2>&1 | tee build/test.log
-	@$(MAKE) --no-print-directory test-lib sim sim-bite fuzz SIM_BITE_LEAST=10 FUZZ_SECONDS=10
+	@$(MAKE) --no-print-directory test-lib sim sim-bite fuzz SIM_BITE_LEAST=10
 	@$(MAKE) --no-print-directory test-rigs
 
 # Each rig says in one line why it is skipped where the machine lacks what it needs.

@@ -107,8 +107,9 @@ package final class SimProcess {
   /// The answer to a sync that fails.
   func refusedSync() -> Errno {
     machine.disk.refusedSyncs += 1
-    if machine.disk.faults.killsTheRefused, crashPlan == nil { crashPlan = (World.current.below(8), .kill) }
-    if machine.disk.faults.refusesOnce { machine.disk.faults = DiskFaults() }
+    let faults = machine.disk.faults
+    if faults.killsTheRefused, crashPlan == nil { crashPlan = (World.current.below(faults.refusesOnce ? 3 : 8), .kill) }
+    if faults.refusesOnce { machine.disk.faults = DiskFaults() }
     return .inputOutput
   }
 

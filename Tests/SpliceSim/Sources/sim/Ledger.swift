@@ -98,11 +98,11 @@ final class Ledger {
 
   /// The daemon said what it holds, after an offer that was made when it had read `readBefore` bytes.
   ///
-  /// What a power cut could not take back is not read again to say so, but for one block that was not whole.
+  /// What a power cut could not take back is not read again to say so.
   func proved(_ path: PathRecord, readBefore: Int) {
     guard onlyPowerFails, let promise = path.promise, let stage = server.disk.find(path.stagePath) else { return }
     let read = stage.bytesRead - readBefore
-    if read > max(0, stage.cached.size - promise.bytes) + Int(Limits.blockSize) {
+    if read > max(0, stage.cached.size - promise.bytes) {
       world.fail("\(path.name): \(read) bytes were read, of which \(promise.bytes) were durable")
     }
   }
