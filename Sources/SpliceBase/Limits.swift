@@ -47,7 +47,7 @@ package enum Limits {
   package static let rateMin: UInt64 = 1 << 10
   /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
   package static let transferCost = 16 << 10
-  /// A file that is stored by one job: room is not reserved for it, and its bytes are waited for.
+  /// Up to here a file is waited for and stored by one job; no room is reserved for so little.
   package static let shortFileMax: UInt64 = 64 << 10
   /// Blocks of one transfer that are asked for again at a time.
   package static let repeatsMax = 64

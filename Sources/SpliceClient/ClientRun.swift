@@ -65,7 +65,7 @@ package final class ClientRun: LinkOwner {
   private var lastNumber: UInt64 = 0
   /// Of these, those that have opened their stream, by its id.
   private var streams = Roster<any ClientTask>()
-  /// Of these, large files.
+  /// Large files among the active ones.
   private var bulkCount = 0
   /// To be started before anything new.
   private var restarting: [any ClientTask] = []
@@ -347,6 +347,7 @@ package final class ClientRun: LinkOwner {
   }
 
   private var canStartBulk: Bool { bulkCount < Self.bulkMax }
+
   // MARK: Connecting
 
   private func connect() {

@@ -33,7 +33,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case proveExisting
     case chain([UInt64])
     /// Cut the stage to `bytes` and get ready to write; send RESUME afterwards, or data is on its way. Stores `batch` as
-    /// well, if it is there: all of a short file.
+    /// well: of a short file usually all.
     case begin(bytes: UInt64, sendsResume: Bool)
     case write(checkpoint: Bool)
     case close
@@ -216,7 +216,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       announced = proof
       commitIfWhole()
       // Sent before our REPEAT was heard, which nobody hears any more.
-      if !receiver.isCommitting, !serverLingers { return restart(damage) }
+      if !receiver.isCommitting, !serverLingers, !isClosing { return restart(damage) }
       submitNext()
     case .opening, .wanted, .negotiating, .probing, .ended: misplaced()
     }

@@ -141,6 +141,23 @@ import Testing
     }
   }
 
+  /// The transfer that a drain waits for ends by its client's leaving, in the middle.
+  @Test func drainEndsWhenTheLastClientLeaves() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      // Much more than lies in sockets and queues.
+      try Files.write([UInt8](repeating: 7, count: 64 << 20), to: daemon.root / "file")
+      let client = try trial.client()
+      var peer: WirePeer? = try WirePeer(to: daemon)
+      _ = peer?.want("file", starts: true)
+      _ = try peer?.expect(.give)
+      #expect(try client.run(["drain", "--control", daemon.root]).status == 0, trial.note())
+      #expect(daemon.process.isRunning, trial.note())
+      peer = nil
+      #expect(try daemon.process.wait() == .exited(0), trial.note())
+    }
+  }
+
   @Test func secondDrainEndsAtOnceAndKeepsWhatCame() throws {
     try withTrial { trial in
       let (transfer, process) = try stalled(trial)

@@ -22,7 +22,7 @@ final class Connection: Session, LinkOwner {
   let worker: Worker
   private(set) var link: Link?
   private var state = State.awaitingHello
-  /// Rising by id. At most `Limits.streamsPerConnectionMax`.
+  /// Rising by id. At most twice what HELLO says.
   private var streams = Roster<any ServerStream>()
   private var lastStream: UInt64 = 0
   /// Where the pieces of the current or last DATA frame go; nil drops them.
@@ -226,7 +226,7 @@ final class Connection: Session, LinkOwner {
       return answer(header.stream, ErrorMessage(.shuttingDown, path: bytes, "the server takes no new work"))
     }
     // The peer counts a stream as closed when it has its answer; ours may still be letting go of its files.
-    guard streams.count < 2 * Limits.streamsPerConnectionMax else {
+    guard streams.count < 2 * configuration.streamLimit else {
       return answer(header.stream, ErrorMessage(.busy, path: bytes, "too many open requests on this connection"))
     }
     let path: WirePath

@@ -21,7 +21,7 @@ package struct ServerConfiguration: Sendable {
   package var transfersMax = 0
   /// The limit that holds.
   var transferLimit: Int { transfersMax > 0 ? transfersMax : max(64, memory / Limits.transferCost) }
-  /// Requests of one client at a time: with many small files it takes no more than a quarter of the transfers.
+  /// Requests of one connection at a time: where there is room for many transfers, no more than a quarter of them.
   var streamLimit: Int {
     min(Limits.streamsPerConnectionMax, max(Limits.streamsPerConnectionMin, transferLimit / 4))
   }

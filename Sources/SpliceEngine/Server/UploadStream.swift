@@ -17,7 +17,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private enum Job {
     case open
     case probe([UInt64])
-    /// Stores `batch` as well, if it is there: all of a short file.
+    /// Stores `batch` as well: of a short file usually all.
     case resume(PrefixProof)
     /// Stores `batch`.
     case write(checkpoint: Bool)

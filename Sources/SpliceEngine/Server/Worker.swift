@@ -213,7 +213,8 @@ final class Worker {
   private func didLeave(_ address: SocketAddress?, wasRefused: Bool) {
     shared.door.leave(address?.bytes ?? [], wasRefused: wasRefused)
     group?.didRemoveConnection(from: index)
-    if isStopping || isDraining { closeIfEmpty() }
+    // Not at once: whoever has just found the end of the last connection still holds a buffer.
+    if isStopping || isDraining { timer?.start(after: 0, repeating: Self.tickMilliseconds) }
   }
 
   private func tick() {
@@ -226,6 +227,7 @@ final class Worker {
       sweep.expiry.seconds = configuration.partialExpirySeconds
       sweepRequest.submit(sweep)
     }
+    if isStopping || isDraining { closeIfEmpty() }
   }
 
   // MARK: Stopping

@@ -51,7 +51,12 @@ package struct PartialExpiry {
     let wasUnset = touched.seconds < Self.oldestPlausible && wall.seconds >= Self.oldestPlausible
     if hasJumped || wasUnset || touched.seconds > wall.seconds + Self.jumpSecondsMin { return .startOver }
     guard now.milliseconds(since: startedAt) >= 1000 * pauseSeconds else { return .keep }
-    let age = wall.seconds - touched.seconds
-    return age > 0 && UInt64(age) >= seconds ? .remove : .keep
+    let age = touched.age(at: wall.seconds)
+    return age > 0 && age >= seconds ? .remove : .keep
   }
+}
+
+extension Timestamp {
+  /// Seconds from this time to `now`; 0 when it is later. Times of files may be any: peers say what they are.
+  func age(at now: Int64) -> UInt64 { now > seconds ? UInt64(bitPattern: now &- seconds) : 0 }
 }

@@ -39,7 +39,7 @@ package final class PartialReader {
         let header = try header(of: id)
         return PartialEntry(
           path: header?.path ?? [], size: header?.size ?? 0, received: status.size,
-          ageSeconds: UInt64(max(0, nowSeconds - status.modified.seconds)), origin: header?.origin ?? [],
+          ageSeconds: status.modified.age(at: nowSeconds), origin: header?.origin ?? [],
           isActive: leases.isStageHeld(id))
       } catch {
         // Finished or removed since the folder was read.

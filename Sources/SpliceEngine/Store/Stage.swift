@@ -130,7 +130,7 @@ package final class Stage {
   // MARK: Opening
 
   /// Takes up what an earlier try left at `location`, or begins with nothing. Changes nothing yet but
-  /// the journal of bytes that have to be read again; `takeUpMore` reads them.
+  /// what is torn at the journal's end; `takeUpMore` reads what the journal does not vouch for.
   ///
   /// - Parameters:
   ///   - declared: the transfer as the sender declares it now; the source may have changed since the last
@@ -370,7 +370,7 @@ package final class Stage {
   /// Cuts the stage to the prefix that the sender names and makes room for the rest.
   ///
   /// - Parameter claim: the sender's proof; without a match nothing is changed.
-  /// - Returns: false when that room is not reserved: it is for a short file, or the file system cannot.
+  /// - Returns: false when that room is not reserved: it is for one write, or the file system cannot.
   @discardableResult
   package func resume(at claim: PrefixProof) throws(StoreError) -> Bool {
     guard claim.bytes <= received, AgreedPrefix(ours: try rewind(to: claim.bytes), theirs: claim) != nil else {
@@ -445,7 +445,7 @@ package final class Stage {
     writebackBegun = received
     if !isNew { try file.truncate(to: received) }
     let missing = header.size - min(received, header.size)
-    // One write finds out as soon whether there is room for a short file.
+    // One write finds out as soon whether there is room for so little.
     var isReserved = missing == 0
     do throws(Errno) {
       if missing > Limits.shortFileMax { isReserved = try file.reserve(from: received, count: missing) }
