@@ -23,7 +23,7 @@ package enum Limits {
   /// Requests that may be open on one connection at a time. Small files share their rounds of syncs: four times as
   /// many as 64 nearly double the files a second.
   package static let streamsPerConnectionMax = 256
-  /// Below this a lack of memory or descriptors does not take it: a request that finds none is told BUSY.
+  /// Below this little memory does not take it: a request that finds no room is told BUSY.
   package static let streamsPerConnectionMin = 64
   /// Descriptors of the client's program for each: a transfer needs up to three.
   package static let descriptorsPerStream = 8

@@ -23,11 +23,6 @@ package final class ClientRun: LinkOwner {
   private static let bulkMax = 2
   private static let bufferBytes = 16 << 20
 
-  /// In a program with many files of its own, too, transfers leave the most of its descriptors alone.
-  private static var streamsMost: Int {
-    min(Limits.streamsPerConnectionMax, max(1, Process.descriptorLimit() / Limits.descriptorsPerStream))
-  }
-
   package let loop: Loop
   package let pool: BufferPool
   /// Downloads that are whole.
@@ -48,7 +43,11 @@ package final class ClientRun: LinkOwner {
   /// A Splice server was there, at some time of this run.
   private var hasBeenReady = false
   private var pingMilliseconds = ClientRun.pingMillisecondsMax
-  private var streamsMax = ClientRun.streamsMost
+  /// In a program with many files of its own, too, transfers leave the most of its descriptors alone.
+  private let streamsWanted = min(
+    Limits.streamsPerConnectionMax, max(1, Process.descriptorLimit() / Limits.descriptorsPerStream))
+  /// What the server has agreed to.
+  private var streamsMax = 0
   private var nextStream: UInt64 = 1
   private var dataTarget: (any ClientTask)?
   private var backlog = 0
@@ -60,9 +59,9 @@ package final class ClientRun: LinkOwner {
   /// A reason the peer gave for the connection as a whole.
   private var refusal: ErrorMessage?
 
+  private var lastNumber: UInt64 = 0
   /// Started on this connection, in order.
   private var active = Roster<any ClientTask>()
-  private var lastNumber: UInt64 = 0
   /// Of these, those that have opened their stream, by its id.
   private var streams = Roster<any ClientTask>()
   /// Large files among the active ones.
@@ -378,7 +377,7 @@ package final class ClientRun: LinkOwner {
         lastHeard = 0
         nextStream = 1
         var hello = Hello()
-        hello.streamsMax = UInt16(Self.streamsMost)
+        hello.streamsMax = UInt16(streamsWanted)
         hello.agent = [UInt8]("splice ") + [UInt8](programVersion)
         link.send { hello.append(to: &$0, stream: 0) }
         link.flush()
@@ -521,7 +520,7 @@ package final class ClientRun: LinkOwner {
     // Three pings in the time after which the server takes us for gone.
     let idle = UInt64(hello.idleSeconds) * 1000
     pingMilliseconds = idle > 0 ? min(idle / 3, Self.pingMillisecondsMax) : Self.pingMillisecondsMax
-    streamsMax = min(Int(hello.streamsMax), Self.streamsMost)
+    streamsMax = min(Int(hello.streamsMax), streamsWanted)
     goOn()
   }
 
@@ -559,9 +558,8 @@ package final class ClientRun: LinkOwner {
     dataTarget = nil
     if isEnding { return closeTicker() }
     let error = reason(for: end)
-    let tasks = active.removeAll()
-    _ = streams.removeAll()
-    bulkCount = 0
+    let tasks = active.elements
+    for task in tasks { forget(task) }
     detaching.append(contentsOf: tasks)
     for task in tasks { task.detach() }
     tryAgain(error)

@@ -375,7 +375,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .chain(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
     case .begin(let bytes, _):
       let proof = try begin(at: bytes)
-      if batch.count > 0, let start = try storeBatch() { return .damaged(blockStart: start) }
+      if let start = try storeBatch() { return .damaged(blockStart: start) }
       return .begun(proof)
     case .write(let checkpoint):
       if let start = try storeBatch() { return .damaged(blockStart: start) }
@@ -548,6 +548,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   }
 
   private func handleOutcome(_ finished: Job) {
+    if case .begin = finished { scheduleCheckpoint() }
     switch outcome {
     case .opened(let local):
       negotiation = DownloadNegotiation(local)
@@ -571,7 +572,6 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       if case .begin(_, let sendsResume) = finished, sendsResume {
         owner?.send { Resume(from: proof.bytes, proof: proof.digest).append(to: &$0, stream: stream) }
       }
-      scheduleCheckpoint()
       if let stage { didStore(stage) }
     case .damaged(let start): didFindDamage(start)
     case .none:

@@ -92,9 +92,10 @@ package struct PieceBatch {
 
   package init() {}
 
-  /// Hashes the bytes and writes them from where they lie.
+  /// Hashes the bytes, if there are any, and writes them from where they lie.
   package func store(in stage: Stage) throws(StoreError) -> Stage.OnAppend {
-    try withPieces { (pieces) throws(StoreError) in
+    if slices.isEmpty { return .stored }
+    return try withPieces { (pieces) throws(StoreError) in
       try stage.append(pieces, at: offset, blockDigest: blockDigest)
     }
   }

@@ -27,11 +27,4 @@ package struct Roster<Element> {
     keys.remove(at: index)
     return elements.remove(at: index)
   }
-
-  /// Empties it, and returns what was there.
-  package mutating func removeAll() -> [Element] {
-    keys.removeAll()
-    defer { elements.removeAll() }
-    return elements
-  }
 }

@@ -39,9 +39,8 @@ def dying_link(direction):
         else:
             target = os.path.join(work, "back")
             order = f"get --json --retry-for 600 splice://127.0.0.1:{port}/file {target}"
-        command = [sys.executable, CHAOS, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{daemon.port}", "--plan", cut,
-                   "--rate", str(RATE), "--log", log, "--run", f"{shlex.quote(rig.SPLICE)} {order} >{work}/receipt 2>{work}/error"]
-        status = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=900).returncode
+        run = f"{shlex.quote(rig.SPLICE)} {order} >{work}/receipt 2>{work}/error"
+        status = hurt(port, daemon, run, "--plan", cut, "--rate", str(RATE), log=log, seconds=900)
         rig.expect(status == 0, f"status {status}: {rig.read(work + '/error')[-300:]}")
         rig.expect(rig.digest(source) == rig.digest(target), "the file that arrived differs")
         connections = [json.loads(line) for line in rig.read(log).splitlines()]
@@ -53,6 +52,13 @@ def dying_link(direction):
         rig.expect(daemon.stop() == 0, "the daemon did not stop well")
         return (f"{SIZE >> 20} MiB {direction}, {len(connections)} connections, {100 * over:.2f} % more bytes than the file, "
                 f"{receipt['attempts']} attempts")
+
+
+def hurt(port, daemon, run, *options, log="/dev/null", seconds=200):
+    """Runs a command whose connections to the port go to the daemon through the proxy. Returns its status."""
+    command = [sys.executable, CHAOS, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{daemon.port}", *options,
+               "--log", log, "--run", run]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=seconds).returncode
 
 
 def free_port():
@@ -114,11 +120,9 @@ def chaos():
                 back = os.path.join(work, f"back{seed}")
                 url = f"splice://127.0.0.1:{port}/file{seed}"
                 order = f"put -q --no-cache --retry-for 100 {source} {url}" if verb == "put" else f"get -q --retry-for 100 {url} {back}"
-                command = [sys.executable, CHAOS, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{daemon.port}",
-                           "--seed", str(seed), "--clean-after", "3", "--faults", "rst,fin,stall,flip,drop,dup,junk",
-                           "--bulk", "c2s" if verb == "put" else "s2c", "--log", "/dev/null", "--max-off", "5e6",
-                           "--run", f"{rig.SPLICE} {order} 2>{work}/error"]
-                status = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=200).returncode
+                status = hurt(port, daemon, f"{shlex.quote(rig.SPLICE)} {order} 2>{work}/error",
+                              "--seed", str(seed), "--clean-after", "3", "--faults", "rst,fin,stall,flip,drop,dup,junk",
+                              "--bulk", "c2s" if verb == "put" else "s2c", "--max-off", "5e6")
                 target = os.path.join(root, f"file{seed}") if verb == "put" else back
                 if status == 0:
                     rig.expect(rig.digest(source) == rig.digest(target), f"seed {seed}, {verb}: a wrong file")
@@ -150,10 +154,8 @@ def trickle():
                 ("c2s", f"put {source} splice://127.0.0.1:{{port}}/file", f"{root}/file"),
                 ("s2c", f"get splice://127.0.0.1:{{port}}/file {work}/back", f"{work}/back")):
             port = free_port()
-            command = [sys.executable, CHAOS, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{daemon.port}",
-                       "--plan", f"{plan}@0:trickle=7", "--log", "/dev/null",
-                       "--run", f"{rig.SPLICE} {order.format(port=port)} -q --retry-for 0 2>{work}/error"]
-            status = subprocess.run(command, stderr=subprocess.DEVNULL, timeout=200).returncode
+            run = f"{shlex.quote(rig.SPLICE)} {order.format(port=port)} -q --retry-for 0 2>{work}/error"
+            status = hurt(port, daemon, run, "--plan", f"{plan}@0:trickle=7")
             rig.expect(status == 0, f"{plan}: status {status}: {rig.read(work + '/error')}")
             rig.expect(rig.digest(source) == rig.digest(target), f"{plan}: a wrong file")
         rig.expect(daemon.stop() == 0, "the daemon did not stop well")

@@ -379,7 +379,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     case .resume(let claim):
       guard let stage else { return .none }
       try connection.store.resume(stage, at: claim, leavingFree: freeSpaceMin)
-      return batch.count > 0 ? try storeBatch(in: stage) : .none
+      return try storeBatch(in: stage)
     case .write(let checkpoint):
       guard let stage else { return .none }
       let outcome = try storeBatch(in: stage)
@@ -495,7 +495,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   /// What the client has named is what the stage began with.
   private func didResume() {
-    guard case .resume(let claim) = job, let stage, !isAgreed else { return }
+    guard case .resume(let claim) = job, let stage else { return }
     if case .failed = outcome { return }
     isAgreed = true
     checkpointClock.restart(connection.configuration, now: now)

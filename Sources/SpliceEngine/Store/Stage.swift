@@ -258,12 +258,16 @@ package final class Stage {
     unread.isSettled = true
     durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
     guard let log else { return }
-    if log.position.blocks > chain.blocks {
-      restated = 0
-      try log.cut(at: positionBehind(blocks: chain.blocks))
-    }
+    try cut(log)
     try enter(.session(boot: boot.id), in: log)
     try enter(.checkpoint(durable: durable), in: log)
+  }
+
+  /// Takes back what the journal says of blocks that are not held.
+  private func cut(_ log: RecordLog) throws(Errno) {
+    guard log.position.blocks > chain.blocks else { return }
+    restated = 0
+    try log.cut(at: positionBehind(blocks: chain.blocks))
   }
 
   private func hashTail(_ file: any File, to end: UInt64) throws(Errno) {
@@ -427,10 +431,7 @@ package final class Stage {
     if journalIsForeign {
       try rewriteJournal()
     } else if let log {
-      if log.position.blocks > chain.blocks {
-        restated = 0
-        try log.cut(at: positionBehind(blocks: chain.blocks))
-      }
+      try cut(log)
       try enter(.checkpoint(durable: durable), in: log)
       do throws(Errno) {
         try log.sync()

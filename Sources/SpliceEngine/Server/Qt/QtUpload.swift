@@ -289,7 +289,7 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
       session.worker.commits.add(self)
     case .ending:
       session.addBacklog(-pieces.removeAll(session.worker.pool))
-      if stage != nil { submit(.close) } else { end() }
+      if let stage, !stage.isClosed { submit(.close) } else { end() }
     case .waitingForLease, .opening, .offered, .preparing, .receiving: break
     }
   }

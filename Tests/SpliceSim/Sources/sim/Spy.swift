@@ -17,10 +17,10 @@ final class Spy {
 
     init(_ path: PathRecord, _ version: Version, _ offer: Offer, readBefore: Int) {
       self.path = path
-      self.readBefore = readBefore
       self.version = version
       upload = offer.upload
       fence = offer.fence
+      self.readBefore = readBefore
     }
   }
 
