@@ -7,7 +7,10 @@ import PackageDescription
 
 let package = Package(
   name: "splice-bench",
-  products: [.library(name: "alloccount", type: .dynamic, targets: ["alloccount"])],
+  products: [
+    .library(name: "alloccount", type: .dynamic, targets: ["alloccount"]),
+    .library(name: "slowsync", type: .dynamic, targets: ["slowsync"]),
+  ],
   targets: [
     // The client for every server: native protocol, HTTP, FTP, and the bare loop's two letters.
     .executableTarget(
@@ -17,6 +20,8 @@ let package = Package(
     .executableTarget(name: "bareloop", cSettings: [.define("_GNU_SOURCE")]),
     // Preloaded into the daemon to count its allocations.
     .target(name: "alloccount", cSettings: [.define("_GNU_SOURCE")]),
+    // Preloaded into servers and clients: a disk on which each sync takes time.
+    .target(name: "slowsync", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CBench", cSettings: [.define("_GNU_SOURCE")]),
     .executableTarget(name: "bench", dependencies: ["CBench"]),
   ],

@@ -18,7 +18,26 @@ final class Folder {
     chmod(path, 0o755)
   }
 
+  private init(at path: String) { self.path = path }
+
   func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+  /// A new, empty file system of its own in this folder: ext4 with a journal, as it is made by default. It goes with the
+  /// benchmark, see `cbench_begin`.
+  func makeDisk(_ name: String, bytes: Int) throws -> Folder {
+    let image = try makeSparse(name + ".image", bytes: bytes)
+    let disk = Folder(at: try makeFolder(name))
+    try Program.run(["mkfs.ext4", "-q", "-F", image])
+    do { try Program.run(["mount", "-o", "loop", image, disk.path]) } catch {
+      throw BenchError("a file system of its own takes root: \(error)")
+    }
+    // vsftpd serves as the user ftp.
+    chmod(disk.path, 0o755)
+    return disk
+  }
+
+  /// Nobody may use it any more.
+  func unmount() { try? Program.run(["umount", path]) }
 
   func file(_ name: String) -> String { path + "/" + name }
 

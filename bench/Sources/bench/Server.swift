@@ -147,7 +147,7 @@ final class Server {
     return Server("vsftpd", wire: "ftp", port: port, root: root, uploads: "up/", program)
   }
 
-  static func rsync(_ folder: Folder) throws -> Server {
+  static func rsync(_ folder: Folder, environment: [String] = []) throws -> Server {
     let root = try folder.makeFolder("rsync")
     let port = Int(cbench_free_port())
     let configuration = """
@@ -165,7 +165,7 @@ final class Server {
     let program = try Program([
       "rsync", "--daemon", "--no-detach", "--config=\(folder.file("rsyncd.conf"))", "--port=\(port)",
       "--log-file=\(folder.file("rsyncd.log"))",
-    ])
+    ], environment: environment)
     try wait(for: port, program)
     return Server("rsync", wire: "rsync", port: port, root: root, program)
   }
@@ -219,6 +219,7 @@ enum Tools {
   static let driver = folder + "/driver"
   static let bareloop = folder + "/bareloop"
   static let allocationCounter = folder + "/liballoccount.so"
+  static let slowSync = folder + "/libslowsync.so"
   /// The Embedded programs, as they ship.
   static let programs = ProcessInfo.processInfo.environment["SPLICE_BIN"] ?? "build/bin"
   static let spliced = programs + "/spliced"

@@ -1,4 +1,4 @@
-// Ten thousand files of 4 KiB, by each one's own client: here the clients are part of what is compared.
+// Thousands of files of 4 KiB, by each one's own client: here the clients are part of what is compared.
 
 import Foundation
 import Glibc
@@ -7,90 +7,133 @@ struct SmallFileRows {
   let folder: Folder
   let rounds: Int
 
-  private static let count = 10_000
+  /// A loop device on a disk of this machine answers a sync at once. On a flash card it takes 2 to 20 ms.
+  private static let slowSyncMicroseconds = 2000
+
+  func rows() throws -> [Row] {
+    // What was removed before, and on which file system, would otherwise say more than the programs do.
+    let disk = try folder.makeDisk("small", bytes: 4 << 30)
+    defer { disk.unmount() }
+    let durable = Goal(against: "rsync --fsync", bound: .atLeast, value: 10)
+    let fast = try SmallFiles(
+      folder: disk, rounds: rounds, count: 10_000, title: "10,000 of 4 KiB",
+      goals: [durable, Goal(against: "rsync", bound: .atLeast, value: 1)])
+    let slow = try SmallFiles(
+      folder: disk, rounds: rounds, count: 2000, title: "2,000 of 4 KiB, syncs of 2 ms", goals: [durable],
+      environment: ["LD_PRELOAD=\(Tools.slowSync)", "BENCH_SYNC_MICROSECONDS=\(Self.slowSyncMicroseconds)"])
+    return try fast.rows(withPeersThatDoNotSync: true) + slow.rows(withPeersThatDoNotSync: false)
+  }
+}
+
+/// One folder of files, moved there and back by everybody in turn.
+private struct SmallFiles {
+  let folder: Folder
+  let rounds: Int
+  let count: Int
+  let title: String
+  let goals: [Goal]
+  /// Of servers and clients.
+  let environment: [String]
+  private let tree: String
+  /// As the servers call their copy of it.
+  private let served: String
+
   private static let size = 4096
 
-  /// One way of moving the folder, there or back.
+  /// One way of moving the folder, there and back.
   private struct Way {
     let name: String
     let server: Server
     let put: (String) -> [String]
-    let get: ((String) -> [String])?
+    let get: (String) -> [String]
   }
 
-  func rows() throws -> [Row] {
-    let tree = try makeTree()
-    let (splice, rsync, vsftpd) = (
-      try Server.splice(folder), try Server.rsync(folder), try Server.vsftpd(folder)
-    )
-    defer { for server in [splice, rsync, vsftpd] { server.stop() } }
-    let address = "127.0.0.1:"
-    let ways = [
-      Way(
-        name: "splice", server: splice,
-        put: { [Tools.splice, "put", "-r", tree, "splice://\(address)\(splice.port)/\($0)/"] },
-        get: { [Tools.splice, "get", "-r", "splice://\(address)\(splice.port)/files", $0] }),
-      Way(
-        name: "rsync", server: rsync,
-        put: { ["rsync", "-r", tree, "rsync://\(address)\(rsync.port)/data/\($0)/"] },
-        get: { ["rsync", "-r", "rsync://\(address)\(rsync.port)/data/files", $0] }),
-      Way(
-        name: "rsync --fsync", server: rsync,
-        put: { ["rsync", "-r", "--fsync", tree, "rsync://\(address)\(rsync.port)/data/\($0)/"] },
-        get: { ["rsync", "-r", "--fsync", "rsync://\(address)\(rsync.port)/data/files", $0] }),
-      Way(
-        name: "lftp mirror to vsftpd", server: vsftpd,
-        put: { Self.lftp(vsftpd, "mirror -R --parallel=8 \(tree) up/\($0)") },
-        get: { Self.lftp(vsftpd, "mirror --parallel=8 files \($0)") }),
-    ]
-    for server in [splice, rsync, vsftpd] {
-      try Program.run(["cp", "-r", tree, server.root + "/files"])
-    }
-    let goals = [
-      Goal(against: "rsync --fsync", bound: .atLeast, value: 10),
-      Goal(against: "rsync", bound: .atLeast, value: 1),
-    ]
+  init(
+    folder: Folder, rounds: Int, count: Int, title: String, goals: [Goal], environment: [String] = []
+  ) throws {
+    self.folder = folder
+    self.rounds = rounds
+    self.count = count
+    self.title = title
+    self.goals = goals
+    self.environment = environment
+    let name = "files\(count)"
+    served = "served\(count)"
+    tree = try folder.makeFolder(name)
+    for index in 0..<count { _ = try folder.makeRandom("\(name)/\(index)", bytes: Self.size) }
+  }
+
+  func rows(withPeersThatDoNotSync: Bool) throws -> [Row] {
+    var ways = [splice(try .splice(folder, environment: environment))]
+    let rsync = try Server.rsync(folder, environment: environment)
+    if withPeersThatDoNotSync { ways.append(self.rsync("rsync", rsync)) }
+    ways.append(self.rsync("rsync --fsync", rsync, "--fsync"))
+    if withPeersThatDoNotSync { ways.append(lftp(try .vsftpd(folder))) }
+    defer { for way in ways { way.server.stop() } }
+    for root in Set(ways.map(\.server.root)) { try Program.run(["cp", "-r", tree, root + "/" + served]) }
     let note = "all of Splice's files are durable, of the others only those of rsync --fsync"
-    var put = Row("small files up, 10,000 of 4 KiB", "files/s", moreIsBetter: true, goals: goals, note: note)
-    var get = Row(
-      "small files down, 10,000 of 4 KiB", "files/s", moreIsBetter: true, goals: goals, note: note)
-    var putCost = Row("small files up, server", "CPU ms per 1,000 files", moreIsBetter: false)
-    var getCost = Row("small files down, server", "CPU ms per 1,000 files", moreIsBetter: false)
+    var put = Row("small files up, \(title)", "files/s", moreIsBetter: true, goals: goals, note: note)
+    var get = Row("small files down, \(title)", "files/s", moreIsBetter: true, goals: goals, note: note)
+    var putCost = Row("small files up, \(title), server", "CPU ms per 1,000 files", moreIsBetter: false)
+    var getCost = Row("small files down, \(title), server", "CPU ms per 1,000 files", moreIsBetter: false)
     for round in 0..<rounds {
       for way in ways.rotated(by: round) {
         let name = "round\(round)"
-        folder.settle()
-        let up = try move(way, way.put(name))
-        try requireAll(in: "\(way.server.root)/\(way.server.uploads)\(name)")
-        try Program.run(["rm", "-rf", "\(way.server.root)/\(way.server.uploads)\(name)"])
-        put.add(Double(Self.count) / up.seconds, to: way.name)
-        putCost.add(up.cpuSeconds * 1e6 / Double(Self.count), to: way.name)
-        guard let command = way.get else { continue }
-        let target = try folder.makeFolder("fetched")
-        folder.settle()
-        let down = try move(way, command(target))
-        try requireAll(in: target)
-        try Program.run(["rm", "-rf", target])
-        get.add(Double(Self.count) / down.seconds, to: way.name)
-        getCost.add(down.cpuSeconds * 1e6 / Double(Self.count), to: way.name)
+        let target = "\(way.server.root)/\(way.server.uploads)\(name)"
+        let up = try move(way, way.put(name), to: target)
+        put.add(Double(count) / up.seconds, to: way.name)
+        putCost.add(up.cpuSeconds * 1e6 / Double(count), to: way.name)
+        let fetched = try folder.makeFolder("fetched")
+        let down = try move(way, way.get(fetched), to: fetched)
+        get.add(Double(count) / down.seconds, to: way.name)
+        getCost.add(down.cpuSeconds * 1e6 / Double(count), to: way.name)
       }
     }
     let order = ways.map(\.name)
     return [put, get, putCost, getCost].map { $0.ordered(by: order) }
   }
 
-  private func move(_ way: Way, _ command: [String]) throws -> Cost {
-    // The cache of digests stays in the benchmark's folder.
-    try .of(
-      way.server, bytes: Self.count * Self.size, command,
-      environment: ["XDG_CACHE_HOME=\(folder.path)/cache"],
-      errors: folder.file("clients.log"))
+  // MARK: Ways
+
+  private func splice(_ server: Server) -> Way {
+    let address = "splice://127.0.0.1:\(server.port)"
+    return Way(
+      name: "splice", server: server,
+      put: { [Tools.splice, "put", "-r", tree, "\(address)/\($0)/"] },
+      get: { [Tools.splice, "get", "-r", "\(address)/\(served)", $0] })
   }
 
-  private func makeTree() throws -> String {
-    let tree = try folder.makeFolder("files")
-    for index in 0..<Self.count { _ = try folder.makeRandom("files/\(index)", bytes: Self.size) }
-    return tree
+  private func rsync(_ name: String, _ server: Server, _ options: String...) -> Way {
+    let address = "rsync://127.0.0.1:\(server.port)/data"
+    return Way(
+      name: name, server: server,
+      put: { ["rsync", "-r"] + options + [tree, "\(address)/\($0)/"] },
+      get: { ["rsync", "-r"] + options + ["\(address)/\(served)", $0] })
+  }
+
+  private func lftp(_ server: Server) -> Way {
+    func run(_ command: String) -> [String] {
+      ["lftp", "-c", "open -u anonymous,bench ftp://127.0.0.1:\(server.port); \(command)"]
+    }
+    return Way(
+      name: "lftp mirror to vsftpd", server: server,
+      put: { run("mirror -R --parallel=8 \(tree) up/\($0)") },
+      get: { run("mirror --parallel=8 \(served) \($0)") })
+  }
+
+  // MARK: Moving
+
+  /// Moves the folder once, sees that it has arrived in `target`, and removes it there.
+  private func move(_ way: Way, _ command: [String], to target: String) throws -> Cost {
+    folder.settle()
+    let cost = try Cost.of(
+      way.server, bytes: count * Self.size, command,
+      // The cache of digests stays in the benchmark's folder.
+      environment: environment + ["XDG_CACHE_HOME=\(folder.path)/cache"],
+      errors: folder.file("clients.log"))
+    try requireAll(in: target)
+    try Program.run(["rm", "-rf", target])
+    return cost
   }
 
   /// Every file has arrived, wherever below `path` the client has put the folder.
@@ -100,10 +143,6 @@ struct SmallFileRows {
       let isFile = stat("\(path)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
       return count + (isFile && status.st_size == off_t(Self.size) ? 1 : 0)
     }
-    guard found == Self.count else { throw BenchError("\(found ?? 0) of \(Self.count) files are in \(path)") }
-  }
-
-  private static func lftp(_ server: Server, _ command: String) -> [String] {
-    ["lftp", "-c", "open -u anonymous,bench ftp://127.0.0.1:\(server.port); \(command)"]
+    guard found == count else { throw BenchError("\(found ?? 0) of \(count) files are in \(path)") }
   }
 }

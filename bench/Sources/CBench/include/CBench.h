@@ -15,7 +15,8 @@ pid_t cbench_spawn(
 int64_t cbench_cpu_nanoseconds(pid_t pid);
 
 /* Line by line output, broken pipes as errors, and as many open files as the system allows, for us and all
- * that we start. */
+ * that we start. What root mounts from now on is seen by us and what we start only, and goes with us. To be called
+ * before there is a second thread. */
 void cbench_begin(void);
 
 /* A pipe that the programs we start do not inherit: ends[0] is for reading. 0 or -errno. */
