@@ -152,7 +152,10 @@ package struct FrameDecoder {
     partial.append(contentsOf: input[position..<position + take])
     position += take
     if partial.count < count { return nil }
-    defer { partial = [] }
+    defer {
+      // Heads that come in two pieces allocate once a connection; a long message leaves no memory behind.
+      if count <= DataPrefix.byteCountMax { partial.removeAll(keepingCapacity: true) } else { partial = [] }
+    }
     return partial.withUnsafeBytes(decode)
   }
 }

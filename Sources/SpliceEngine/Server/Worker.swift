@@ -219,7 +219,8 @@ final class Worker {
 
   private func tick() {
     let now = loop.now
-    for session in Array(sessions.values) { session.tick(now) }
+    // Those of this moment: one that goes meanwhile is taken out of another table.
+    for session in sessions.values { session.tick(now) }
     if index == 0, sweepDue <= now, !sweepRequest.isInFlight, !isStopping {
       // A short expiry is kept, too; the steps are a quarter of it.
       let seconds = min(configuration.partialExpirySeconds, 4 * Self.sweepSeconds)
