@@ -77,7 +77,7 @@ package final class Link {
   private var state = State.open
   /// Whether the peers speak frames, or something that the owner reads by itself.
   private let hasFrames: Bool
-  private var output = OutputQueue()
+  private let output = OutputQueue()
   private var filling: Buffer?
   private var isReading = true
   /// A job has the receive side.

@@ -10,7 +10,10 @@ package enum SendFailure: Error, Equatable {
 }
 
 /// A first-in first-out queue of memory and file ranges. File bytes are never held in memory.
-struct OutputQueue {
+///
+/// A class, because a buffer that goes back to its pool in the middle of a `flush` may wake the very link that flushes,
+/// which asks how much is queued.
+final class OutputQueue {
   private enum Segment {
     /// The next so many bytes of `messages`.
     case messages(Int)
@@ -34,7 +37,7 @@ struct OutputQueue {
   var messageCount: Int { messages.count - messagesSent }
 
   /// Lets `body` append whole messages.
-  mutating func append(_ body: (inout [UInt8]) -> Void) {
+  func append(_ body: (inout [UInt8]) -> Void) {
     let before = messages.count
     body(&messages)
     let added = messages.count - before
@@ -47,19 +50,19 @@ struct OutputQueue {
   }
 
   /// Takes over the pin of `slice`.
-  mutating func append(_ slice: Slice) {
+  func append(_ slice: Slice) {
     segments.append(.slice(slice))
     count += slice.range.count
   }
 
-  mutating func append(_ file: any File, offset: UInt64, count fileCount: Int) {
+  func append(_ file: any File, offset: UInt64, count fileCount: Int) {
     segments.append(.file(file, offset: offset, count: fileCount))
     count += fileCount
   }
 
   /// Sends until the transport takes no more or `budget` is used up. Returns the bytes sent, and whether
   /// the transport was the reason to stop.
-  mutating func flush(
+  func flush(
     _ transport: any Transport, budget: Int, pool: BufferPool
   ) throws(SendFailure) -> (sent: Int, isBlocked: Bool) {
     var total = 0
@@ -114,7 +117,7 @@ struct OutputQueue {
     do throws(Errno) { return try result.get() } catch { throw .socket(error) }
   }
 
-  private mutating func advance(_ sent: Int, _ pool: BufferPool) {
+  private func advance(_ sent: Int, _ pool: BufferPool) {
     count -= sent
     var left = sent
     while left > 0 {
@@ -158,7 +161,7 @@ struct OutputQueue {
   }
 
   /// Drops everything, giving buffers back.
-  mutating func removeAll(_ pool: BufferPool) {
+  func removeAll(_ pool: BufferPool) {
     for index in first..<segments.count {
       if case .slice(let slice) = segments[index] { pool.unpin(slice.buffer) }
     }

@@ -414,6 +414,23 @@ private var ping: [UInt8] {
     finish()
   }
 
+  @Test("A link that waits for a buffer may be woken by what it sends itself")
+  func itsOwnOutputWakesIt() throws {
+    try send(FrameDecoder.magic + ping)
+    while owner.messages.isEmpty { loop.runOnce() }
+    let mine = try #require(pool.take())
+    mine.bytes.copyBytes(from: ping)
+    let other = try #require(pool.take())
+    try send(ping)
+    while pool.waits == 0 { loop.runOnce() }
+    #expect(owner.messages == [.ping])
+    link.send(Slice(buffer: mine, range: 0..<ping.count))
+    link.flush()
+    while owner.messages.count < 2 { loop.runOnce() }
+    pool.unpin(other)
+    finish()
+  }
+
   @Test func withoutABufferNothingIsLent() throws {
     let first = try #require(pool.take())
     let second = try #require(pool.take())
