@@ -58,6 +58,8 @@ package final class Stage {
   private var hasher = BlockHasher()
   /// Nil while nothing is missing.
   private var ahead: Ahead?
+  /// The digest of a file of one block, which no journal has yet.
+  private var unrecorded: Digest?
   /// The header on disk is another one than `header`, or there is none.
   private var journalIsForeign = true
   private var nameIsDurable = false
@@ -409,6 +411,7 @@ package final class Stage {
     }
     hasher.reset()
     ahead = nil
+    unrecorded = nil
     received = bytes
     if geometry.tail(of: bytes) > 0, let data { try hashTail(data, to: bytes) }
     guard received == bytes else { throw .inputOutput }
@@ -654,8 +657,12 @@ package final class Stage {
 
   private func record(_ digest: Digest) throws(Errno) {
     defer { chain.append(digest) }
-    // A file of one block is committed at once; a journal for it would only wear the flash.
-    if log == nil, isWriting, received == header.size { return }
+    // A file of one block is committed at once; a journal for it would only wear the flash. One that has to wait for
+    // that gets its journal with the checkpoint.
+    if log == nil, isWriting, received == header.size {
+      unrecorded = digest
+      return
+    }
     try enter(.block(digest), in: journal())
   }
 
@@ -681,6 +688,7 @@ package final class Stage {
     restated = 0
     journalIsForeign = false
     try enter(.session(boot: boot.id), in: log)
+    if let unrecorded { try enter(.block(unrecorded), in: log) }
     return log
   }
 

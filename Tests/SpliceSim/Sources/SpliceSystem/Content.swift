@@ -48,6 +48,13 @@ package struct Content {
     return count
   }
 
+  /// All of them.
+  package var bytes: [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      filled = read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+    }
+  }
+
   package mutating func resize(to newSize: Int) {
     let count = (newSize + Self.chunkSize - 1) / Self.chunkSize
     if newSize < size {

@@ -23,6 +23,7 @@ final class Promise {
 final class PathRecord {
   let name: String
   let stagePath: String
+  let journalPath: String
   /// Every content that this path ever had or was offered.
   var versions: [Version] = []
   /// What the present upload was promised last, and no commit has used up.
@@ -41,11 +42,15 @@ final class PathRecord {
   var visible: Version?
   fileprivate var seen: (inode: Inode, revision: Int)?
   fileprivate var provedStable: (inode: Inode, revision: Int, receipt: Version, candidates: Int)?
+  /// What its journal on stable storage was found to vouch for last.
+  fileprivate var vouched: (journal: Inode?, stableRevision: Int, bytes: Int) = (nil, 0, 0)
 
   init(_ name: String) {
     self.name = name
     let id = Store.stageID(WirePath([UInt8](name.utf8))!)
-    stagePath = "srv/.splice/stage/" + String(decoding: id, as: UTF8.self) + ".data"
+    let stage = "srv/.splice/stage/" + String(decoding: id, as: UTF8.self)
+    stagePath = stage + ".data"
+    journalPath = stage + ".journal"
   }
 }
 
@@ -236,7 +241,10 @@ final class Ledger {
     }
     let staged = disk.find(path.stagePath, stable: true)
     if mayForget, disk.find(path.stagePath) == nil { path.promise = nil }
-    if let promise = path.promise { prove(promise, at: path, [staged, named]) }
+    if let promise = path.promise {
+      prove(promise, at: path, [staged, named])
+      if let staged, promise.proved?.inode === staged { checkVouched(promise, at: path) }
+    }
     guard let finished = path.finished else { return }
     if finished.proved?.inode !== named, let named,
       path.candidates.contains(where: { $0 !== finished.version && named.stable.isEqual(to: $0.bytes) })
@@ -262,6 +270,23 @@ final class Ledger {
     world.fail(
       "\(path.name): \(promise.bytes) bytes of \(text(promise.version)) were acknowledged as durable, "
         + "but a power cut now would leave \(left[0]) in the stage and \(left[1]) under its name")
+  }
+
+  /// After a power cut in this very moment nothing that was promised had to be read again to be believed. What is read
+  /// again can be lost once more, by a sync that fails.
+  private func checkVouched(_ promise: Promise, at path: PathRecord) {
+    // What cleans up behind a failed sync writes the journal anew.
+    if server.disk.refusedSyncs > 0 { return }
+    let journal = server.disk.find(path.journalPath, stable: true)
+    let revision = journal?.stableRevision ?? 0
+    if path.vouched.journal !== journal || path.vouched.stableRevision != revision {
+      path.vouched = (journal, revision, StableJournal.durableBytes(journal))
+    }
+    if path.vouched.bytes < promise.bytes {
+      world.fail(
+        "\(path.name): \(promise.bytes) bytes of \(text(promise.version)) were acknowledged as durable, "
+          + "but after a power cut now the journal would vouch for \(path.vouched.bytes) only")
+    }
   }
 
   // MARK: What is on a client's disk
