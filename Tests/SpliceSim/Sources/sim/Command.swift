@@ -21,8 +21,10 @@ final class Command {
 
   let kind: Kind
   let items: [Item]
-  /// Done before the command is run for the first time.
+  /// Done before each run of the command.
   var preparation: (() -> Void)?
+  /// Some of its runs are killed when they have hardly begun.
+  var isImpatient = false
   var finished: Set<String> = []
   var isDone: Bool { finished.count == items.count }
   /// Processes of it that run.

@@ -9,6 +9,7 @@ enum Scenario: String, CaseIterable {
   case upload
   case overwrite
   case changingSource
+  case savedAgain
   case twoVersions
   case download
   case replacedDownload
@@ -45,10 +46,12 @@ enum Scenario: String, CaseIterable {
         if put.isDone { return }
         trial.addSource(new, name, at: "src/a", on: machine, inPlace: inPlace)
       }
+    case .savedAgain: savedAgain(trial, put)
     case .twoVersions:
       trial.addSource(version, name, at: "src/a", on: machine)
       let second = Command(.put, put.items)
-      second.preparation = {
+      second.preparation = { [unowned trial, unowned second] in
+        if second.runs > 0 { return }
         trial.addSource(trial.makeVersion(size: trial.drawSize(), after: version), name, at: "src/a", on: machine)
       }
       trial.scripts = [Trial.Script(machine, [put, second])]
@@ -99,14 +102,8 @@ enum Scenario: String, CaseIterable {
       trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10, 1 << 20])
       world.network.capacity = world.pick([256 << 10, 4 << 20])
     case .weakDisk:
-      // A disk refuses a sync now and then, and whoever asked for it is killed while it cleans up. Short files have no
-      // journal.
-      let size = world.chance(2) ? 1 + Int(world.below(Limits.blockSize)) : trial.drawSize()
-      trial.addSource(trial.makeVersion(size: size), name, at: "src/a", on: machine)
+      trial.addSource(trial.makeVersion(size: weakDisk(trial)), name, at: "src/a", on: machine)
       trial.scripts = [Trial.Script(machine, [put, get])]
-      trial.troubles = [.failServerDisk, .failClientDisk, .killServer, .cut, .cut]
-      trial.troublesLeft = 3 + Int(world.below(9))
-      trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10])
     }
   }
 
@@ -116,6 +113,15 @@ enum Scenario: String, CaseIterable {
     trial.troubleGap = world.pick([3, 10, 30])
     if (self == .upload || self == .download) && world.chance(3) {
       trial.troubles = [.cut, .sever, .stall]
+      return
+    }
+    if (self == .download || self == .roundTrip) && world.chance(3) {
+      // What is fetched has come, and the link is gone again, when it turns out that there is no room for it.
+      haveSlowDisks(trial)
+      trial.clients[0].disk.faults.isFull = true
+      trial.troubles = [.cut, .cut, .fillClientDisk]
+      trial.troublesLeft = 4 + Int(world.below(9))
+      trial.troubleGap = 10
       return
     }
     switch world.below(8) {
@@ -138,6 +144,38 @@ enum Scenario: String, CaseIterable {
     }
     trial.troubles = Trouble.allCases.filter { _ in world.chance(3) }
     if world.chance(4) { trial.damage = world.pick([10, 40]) }
+  }
+
+  /// A disk refuses a sync now and then, and whoever asked for it is killed while it cleans up. Returns the size of a
+  /// file for it: short ones have no journal.
+  private func weakDisk(_ trial: Trial) -> Int {
+    let world = trial.world
+    trial.troubles = [.failServerDisk, .failClientDisk, .killServer, .cut, .cut]
+    trial.troublesLeft = 3 + Int(world.below(9))
+    trial.configuration.checkpointBytes = world.pick([64 << 10, 300 << 10])
+    switch world.below(4) {
+    case 0: return 1 + Int(world.below(Limits.blockSize))
+    case 1: return trial.drawSize()
+    default:
+      // Each block is checkpointed as soon as it is recorded, when the journal speaks for all of the file. Whatever
+      // else breaks an upload leaves a part of a block, of which the journal does not know; so does a sender that is
+      // faster than the link. And what one refusal has broken the next one may mend.
+      trial.troubles = [.failServerDisk, .failServerDisk, .failClientDisk]
+      trial.troublesLeft = 1 + Int(world.below(3))
+      trial.troubleGap = 30
+      trial.configuration.checkpointBytes = Limits.blockSize
+      trial.configuration.checkpointMilliseconds = 5000
+      haveSlowDisks(trial)
+      return Int((2 + world.below(4)) * Limits.blockSize + world.below(2) * world.below(Limits.blockSize))
+    }
+  }
+
+  /// With a fast link between them.
+  private func haveSlowDisks(_ trial: Trial) {
+    PoolRequest.patience = 30_000_000
+    trial.world.network.latency = 50_000
+    trial.world.network.slowness = 500
+    trial.world.network.capacity = 1 << 20
   }
 
   /// Disks that fail and recover.
@@ -169,17 +207,50 @@ enum Scenario: String, CaseIterable {
     schedule()
   }
 
+  /// Each run finds a source that was saved since the last one, with the same end or another. So the journal is written
+  /// anew with all that a kill has left, and a power cut takes back what no checkpoint covers. Some users break off
+  /// before anything is sent.
+  private func savedAgain(_ trial: Trial, _ put: Command) {
+    let world = trial.world
+    let item = put.items[0]
+    let size = Int((4 + world.below(3)) * Limits.blockSize)
+    var last: Version?
+    put.preparation = { [unowned trial] in
+      let otherEnd = Int(world.below(2) * world.below(70_000))
+      let version = trial.makeVersion(size: size, after: last, sharing: size - otherEnd)
+      trial.addSource(version, item.remote, at: item.local, on: trial.clients[0])
+      last = version
+    }
+    trial.scripts = [Trial.Script(trial.clients[0], [put])]
+    put.isImpatient = true
+    trial.retrySeconds = [0]
+    trial.troubles = [.killServer, .cutServerPower]
+    trial.troublesLeft = 4 + Int(world.below(8))
+    trial.troubleGap = world.pick([30, 100])
+    // Whole blocks come behind what is durable.
+    trial.configuration.checkpointBytes = 2 * Limits.blockSize
+    trial.configuration.checkpointMilliseconds = 5000
+  }
+
   private func smallFiles(_ trial: Trial, _ machine: Machine) {
     let world = trial.world
-    if world.chance(2) {
-      // They come faster than the disk takes them, so that they are committed together.
-      PoolRequest.patience = 30_000_000
-      world.network.latency = 50_000
+    // They come faster than the disk takes them, so that they are committed together.
+    let isCrowd = world.chance(2)
+    if isCrowd {
+      haveSlowDisks(trial)
+      if world.chance(2) {
+        // One of so many writes breaks, and that from the beginning: who commits them together has to find out.
+        trial.server.disk.faults.sync = world.pick([10, 20])
+        trial.troubles = [.failServerDisk]
+        trial.troublesLeft = 1 + Int(world.below(2))
+        trial.troubleGap = 300
+      }
     }
     var items: [Command.Item] = []
-    for index in 0...(3 + world.below(16)) {
+    for index in 0...((isCrowd ? 8 : 3) + world.below(isCrowd ? 11 : 16)) {
       let name = "s\(index)"
-      let size = world.chance(5) ? trial.drawSize() : Int(world.below(20_000))
+      let isLong = world.chance(isCrowd ? 20 : 5)
+      let size = isLong ? trial.drawSize() : Int(world.below(20_000))
       let version = trial.makeVersion(size: size)
       trial.addSource(version, name, at: "src/" + name, on: machine)
       items.append(Command.Item(local: "src/" + name, remote: name))

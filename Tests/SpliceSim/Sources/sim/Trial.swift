@@ -104,13 +104,13 @@ final class Trial {
 
   // MARK: Building
 
-  /// A content that nobody has seen yet. `after`: it begins and may end like that one.
-  func makeVersion(size: Int, after: Version? = nil) -> Version {
+  /// A content that nobody has seen yet. `after`: it begins and may end like that one. `sharing`: in so many bytes.
+  func makeVersion(size: Int, after: Version? = nil, sharing: Int? = nil) -> Version {
     versionCount += 1
     var bytes: [UInt8]
-    if let after, !world.chance(4) {
+    if let after, sharing != nil || !world.chance(4) {
       let limit = min(after.size, size)
-      let shared = world.chance(3) ? limit : Int(world.below(UInt64(limit + 1)))
+      let shared = sharing ?? (world.chance(3) ? limit : Int(world.below(UInt64(limit + 1))))
       bytes = Array(after.bytes[..<shared])
       bytes += Version.noise(size - shared, &world.random)
     } else {
@@ -205,14 +205,18 @@ final class Trial {
   private func runNext(_ script: Script) {
     guard let command = script.commands.first(where: { !$0.isDone }) else { return }
     script.machine.boot()
-    if command.runs == 0 { command.preparation?() }
     guard script.process == nil else { return }
+    command.preparation?()
     script.process = start(command, on: script.machine) { [weak self] process in
-      guard let self, script.process === process else { return }
-      script.process = nil
-      script.actor?.time = self.world.now + 1 + self.world.below(1_000_000_000)
+      if let self, script.process === process { self.goOnLater(script) }
     }
-    if script.process?.isEnded == true { script.process = nil }
+    // It can be gone before it has begun.
+    if let process = script.process, process.isEnded || process.isDead { goOnLater(script) }
+  }
+
+  private func goOnLater(_ script: Script) {
+    script.process = nil
+    script.actor?.time = world.now + 1 + world.below(1_000_000_000)
   }
 
   /// - Parameter gone: the process has ended or died.
@@ -228,6 +232,7 @@ final class Trial {
     let retry = isHealed ? 600 : world.pick(retrySeconds)
     return world.start(machine, "splice") { [self] in
       guard let process = world.process else { return }
+      if command.isImpatient, !isHealed, world.chance(2) { process.crashPlan = (world.below(4), .kill) }
       var isOver = false
       weak var leaked: ClientRun?
       var reasons: [String] = []
