@@ -1,5 +1,7 @@
 // The bytes of one file, in pieces that are shared until they differ.
 
+internal import Glibc
+
 /// Bytes with a size; what was never written is zero.
 package struct Content {
   package static let chunkSize = 64 << 10
@@ -109,8 +111,7 @@ package struct Content {
       while offset < limit {
         let part = min(limit - offset, Self.chunkSize)
         let isEqual = chunks[offset / Self.chunkSize].withUnsafeBytes { actual in
-          UnsafeRawBufferPointer(rebasing: actual[..<part])
-            .elementsEqualFast(UnsafeRawBufferPointer(rebasing: expected[offset..<offset + part]))
+          memcmp(actual.baseAddress!, expected.baseAddress! + offset, part) == 0
         }
         if !isEqual {
           chunks[offset / Self.chunkSize].withUnsafeBytes { actual in
@@ -125,23 +126,4 @@ package struct Content {
   }
 
   package func isEqual(to bytes: [UInt8]) -> Bool { size == bytes.count && hasPrefix(bytes, count: size) }
-}
-
-extension UnsafeRawBufferPointer {
-  fileprivate func elementsEqualFast(_ other: UnsafeRawBufferPointer) -> Bool {
-    var offset = 0
-    while offset + 8 <= count {
-      if loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-        != other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-      {
-        return false
-      }
-      offset += 8
-    }
-    while offset < count {
-      if self[offset] != other[offset] { return false }
-      offset += 1
-    }
-    return true
-  }
 }
