@@ -115,6 +115,22 @@ private let block = Int(Limits.blockSize)
     #expect(stage.proof == bench.proof(content, Int(stage.received)))
   }
 
+  /// The journal of a file of one block is begun by the checkpoint, and has to say which block that covers.
+  @Test func powerCutKeepsAWholeFileOfOneBlock() throws {
+    let whole = pattern(block)
+    do {
+      let killed = try bench.open("one", size: block)
+      try bench.fill(killed, whole)
+      try killed.checkpoint()
+    }
+    bench.reboot()
+    bench.trace.forget()
+    let stage = try bench.open("one", size: block)
+    #expect(stage.durable == UInt64(block))
+    #expect(stage.proof == bench.proof(whole))
+    #expect(bench.trace.bytesRead < block)
+  }
+
   /// A full disk is no reason to read it all again at the next try.
   @Test func refusedRoomLeavesTheStageUntouched() throws {
     let first = try open()
