@@ -122,10 +122,11 @@ private func agreed(_ bytes: UInt64) throws -> AgreedPrefix {
     sender.handleOpened(startingAt: 0)
     sender.handleSent(1 << 20)
     sender.handleSent(1000)
+    let front: UInt64 = 1 << 20 + 1000
     try sender.handleRepeat(0)
-    #expect(sender.nextPiece?.offset == 0 && sender.nextPiece?.endsBlock == true && sender.front == 1 << 20 + 1000)
+    #expect(sender.nextPiece?.offset == 0 && sender.nextPiece?.endsBlock == true && sender.front == front)
     sender.handleSent(1 << 20)
-    #expect(sender.nextPiece?.offset == 1 << 20 + 1000)
+    #expect(sender.nextPiece?.offset == front)
     while let piece = sender.nextPiece { sender.handleSent(piece.count) }
     try sender.handleRepeat(2 << 20)
     #expect(!sender.takeEnd() && sender.nextPiece?.count == 5)
