@@ -33,7 +33,7 @@ DEB_TEST_PACKAGES := debootstrap
 # A real Qt client is built for the tests.
 TEST_PACKAGES := g++ qtbase5-dev
 
-BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace
+BENCH_PACKAGES := nginx-light vsftpd rsync curl lftp valgrind strace e2fsprogs
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
