@@ -272,6 +272,18 @@ import Testing
     }
   }
 
+  /// An administrator who does not go away does not keep the daemon.
+  @Test func stoppedOnlookerDoesNotKeepTheDaemon() throws {
+    try withTrial { trial in
+      let daemon = try trial.daemon()
+      let onlooker = try trial.client().start(["sessions", "--watch", "--control", daemon.root])
+      defer { onlooker.killNow() }
+      #expect(eventually { !onlooker.standardOutput.isEmpty }, trial.note())
+      onlooker.send(SIGSTOP)
+      #expect(try daemon.terminate() == .exited(0), trial.note())
+    }
+  }
+
   /// The socket lets its owner in only, and a killed daemon's does not stand in the way of the next.
   @Test func controlSocketIsPrivateAndReplaced() throws {
     try withTrial { trial in

@@ -131,6 +131,72 @@ private let block = Int(Limits.blockSize)
     #expect(bench.trace.bytesRead < block)
   }
 
+  /// A full disk may refuse the record of a block whose data it took. Closing makes a checkpoint all the same.
+  @Test func blockWithoutARecordIsNotCalledDurable() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 2 * block)
+    try stage.checkpoint()
+    bench.trace.fail("write a.journal", with: .noSpace)
+    #expect(throws: StoreError(.noSpace, .noSpace)) { try bench.append(stage, content, to: 3 * block) }
+    try stage.close()
+    #expect(stage.durable == UInt64(2 * block))
+    bench.reboot()
+    bench.trace.forget()
+    let next = try open()
+    #expect(next.durable == UInt64(2 * block))
+    #expect(bench.trace.bytesRead < 2 * block)
+  }
+
+  /// What an older version of this program may have left.
+  @Test func checkpointThatCoversMoreThanIsRecordedIsBelievedAsFarAsItIs() throws {
+    try abandon(at: 2 * block, checkpointAt: 2 * block)
+    let journal = try bench.folder.open().openFile(bytes("a.journal"), .readWrite, permissions: 0)
+    let (log, _) = try #require(try RecordLog.open(journal))
+    var end: RecordLog.Position?
+    try log.scan { _, _, after in
+      end = after
+      return true
+    }
+    log.resume(at: end)
+    try log.append(.checkpoint(durable: UInt64(3 * block)), stamp: 0)
+    let data = try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0)
+    try data.write(Array(content[2 * block..<3 * block]), at: UInt64(2 * block))
+    bench.reboot()
+    let stage = try open()
+    #expect(stage.durable == UInt64(2 * block))
+    #expect(stage.received == UInt64(3 * block))
+  }
+
+  /// Its size is what somebody has made of it; the list of digests is not made for that.
+  @Test func sparseJournalTakesNoMemory() throws {
+    try abandon(at: 2 * block, checkpointAt: 2 * block)
+    let journal = try bench.folder.open().openFile(bytes("a.journal"), .readWrite, permissions: 0)
+    try journal.truncate(to: 1 << 43)
+    #expect(try open().proof == bench.proof(content, 2 * block))
+  }
+
+  /// Where names reach the disk in any order, the journal of an earlier file could come back and vouch for this one.
+  @Test func noByteIsWrittenBeforeTheOldJournalsNameIsGone() throws {
+    bench.trace.forget()
+    try bench.fill(try open(), content, to: block)
+    let names = try #require(bench.trace.events.firstIndex(of: "sync names"))
+    let bytes = try #require(bench.trace.events.firstIndex(of: "write a"))
+    #expect(names < bytes)
+  }
+
+  /// A kill between two steps must not find a journal that has forgotten what is durable.
+  @Test func journalThatSaysTooMuchIsReplacedAtOnce() throws {
+    try abandon(at: 3 * block, checkpointAt: 3 * block)
+    do {
+      let stage = try open()
+      bench.trace.forget()
+      try stage.resume(at: bench.proof(content, block))
+      #expect(bench.trace.events.contains("rename a.journal"))
+    }
+    bench.reboot()
+    #expect(try open().durable == UInt64(block))
+  }
+
   /// A full disk is no reason to read it all again at the next try.
   @Test func refusedRoomLeavesTheStageUntouched() throws {
     let first = try open()

@@ -92,7 +92,8 @@ struct JournalEvidence {
     let geometry = trusted.geometry
     var trustedBlocks: UInt64 = 0
     var digests: [Digest] = []
-    digests.reserveCapacity(Int(try log.recordCount()))
+    // Both sizes are what somebody may have made of them.
+    digests.reserveCapacity(Int(min(try log.recordCount(), geometry.wholeBlocks(in: status.size))))
     var checkpoint: UInt64 = 0
     var lastBoot: BootID?
     var lastStamp: UInt64?
@@ -114,9 +115,10 @@ struct JournalEvidence {
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
     } else if !isSameBoot, isUntouched || status.changed.isBefore(boot.startedAt) {
-      guard checkpoint <= status.size, geometry.wholeBlocks(in: checkpoint) <= recorded else { return }
-      trustedBlocks = geometry.wholeBlocks(in: checkpoint)
-      durable = checkpoint
+      guard checkpoint <= status.size else { return }
+      // A block that is covered and not recorded has to be read.
+      durable = geometry.wholeBlocks(in: checkpoint) <= recorded ? checkpoint : recorded * geometry.blockSize
+      trustedBlocks = geometry.wholeBlocks(in: durable)
       suspects = Array(digests[Int(trustedBlocks)...])
       // A journal that covers nothing may have been begun anew over bytes that an older one had covered.
       limit = trustedBlocks > 0 ? max(checkpoint, recorded * geometry.blockSize) : nil

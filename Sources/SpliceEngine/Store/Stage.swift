@@ -430,11 +430,14 @@ package final class Stage {
       data = file
     }
     durable = min(durable, received)
-    // The journal first: it must never vouch for bytes that are about to be replaced.
-    if journalIsForeign {
+    // The journal first: it must never vouch for bytes that are about to be replaced. One that says too much is written
+    // anew: cut, it could be left without what it says of the blocks that stay.
+    if journalIsForeign || (log?.position.blocks ?? 0) > chain.blocks {
       try rewriteJournal()
+      // Where names reach the disk in any order, the journal of an earlier file of this name could come back with a
+      // power cut and vouch for this one.
+      if log == nil, header.size >= geometry.blockSize { try location.directory.sync() }
     } else if let log {
-      try cut(log)
       try enter(.checkpoint(durable: durable), in: log)
       do throws(Errno) {
         try log.sync()
@@ -479,26 +482,31 @@ package final class Stage {
       try removeIfThere(location.journalName)
       return
     }
-    let name = location.journalName + [UInt8](".new")
-    let new = try RecordLog(newFile(name), newHeader: header.encoded())
     let stamp = knownStamp ?? 0
     let blocks = chain.blocks
-    var failure: Errno?
-    try old.scan { record, _, after in
-      guard after.blocks <= blocks else { return false }
-      switch record {
-      case .block, .md5: do throws(Errno) { try new.append(record, stamp: stamp) } catch { failure = error }
-      case .checkpoint, .session, .name: break
+    let coveredBlocks = geometry.wholeBlocks(in: durable)
+    let new = try replaceJournal { (new) throws(Errno) in
+      // The checkpoint stands right behind what it covers: whoever has to cut off the rest leaves it where it is.
+      func append(_ record: Record) throws(Errno) {
+        try new.append(record, stamp: stamp)
+        if case .block = record, new.position.blocks == coveredBlocks {
+          try new.append(.checkpoint(durable: durable), stamp: stamp)
+        }
       }
-      return failure == nil
+      try append(.session(boot: boot.id))
+      if coveredBlocks == 0 { try append(.checkpoint(durable: durable)) }
+      var failure: Errno?
+      try old.scan { record, _, after in
+        guard after.blocks <= blocks else { return false }
+        switch record {
+        case .block, .md5: do throws(Errno) { try append(record) } catch { failure = error }
+        case .checkpoint, .session, .name: break
+        }
+        return failure == nil
+      }
+      if let failure { throw failure }
+      guard new.position.blocks == blocks else { throw try forgetDamagedJournal() }
     }
-    if let failure { throw failure }
-    guard new.position.blocks == blocks else { throw try forgetDamagedJournal() }
-    try new.append(.session(boot: boot.id), stamp: stamp)
-    try new.append(.checkpoint(durable: durable), stamp: stamp)
-    try new.sync()
-    try location.directory.rename(
-      name, to: location.directory, as: location.journalName, replacing: true)
     try syncNames()
     log = new
     restated = 0
@@ -638,8 +646,13 @@ package final class Stage {
     // A second time would undo it.
     if isMarked { return }
     do throws(Errno) {
-      let modified = try data.status().modified
-      try data.setModified(Timestamp(seconds: modified.seconds, nanoseconds: modified.nanoseconds ^ 1))
+      let before = try data.status()
+      let (seconds, nanoseconds) = (before.modified.seconds, before.modified.nanoseconds)
+      try data.setModified(Timestamp(seconds: seconds, nanoseconds: nanoseconds ^ 1))
+      // Some file systems keep every other second only.
+      if try stamp(data) == before.key.stamp {
+        try data.setModified(Timestamp(seconds: seconds ^ 2, nanoseconds: nanoseconds))
+      }
       knownStamp = try stamp(data)
       isMarked = true
     } catch {
@@ -684,11 +697,11 @@ package final class Stage {
   private func journal() throws(Errno) -> RecordLog {
     if let log { return log }
     let log = try RecordLog(newFile(location.journalName), newHeader: header.encoded())
-    self.log = log
     restated = 0
-    journalIsForeign = false
     try enter(.session(boot: boot.id), in: log)
     if let unrecorded { try enter(.block(unrecorded), in: log) }
+    journalIsForeign = false
+    self.log = log
     return log
   }
 
@@ -702,9 +715,12 @@ package final class Stage {
     try mark(data)
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
     let log: RecordLog
+    let covered: UInt64
     do throws(Errno) {
       log = try journal()
-      try enter(.checkpoint(durable: received), in: log)
+      // A block whose record failed is known to nobody: a journal that called it durable would not be believed at all.
+      covered = log.position.blocks < chain.blocks ? log.position.blocks * geometry.blockSize : received
+      try enter(.checkpoint(durable: covered), in: log)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -712,7 +728,7 @@ package final class Stage {
       try log.sync()
       try syncNames()
     }
-    durable = received
+    durable = covered
     ahead?.synced = written
   }
 
@@ -742,14 +758,18 @@ package final class Stage {
     data?.dropCached()
     // Each step by itself: a disk that has just failed may fail at one of these, too.
     let kept = succeeds { () throws(Errno) in try recordedDigests(geometry.wholeBlocks(in: durable)) }
-    // Not only cut short: what is left of it in memory may not be on the disk either.
-    let isForgotten = succeeds { () throws(Errno) in try removeIfThere(location.journalName) } != nil
-    if durable == 0, succeeds({ () throws(Errno) in try removeIfThere(location.dataName) }) != nil {
-      // The next try makes a new file, and so has a new name to sync.
-    } else if let data {
+    if let data, durable > 0 {
       _ = succeeds { () throws(Errno) in try data.truncate(to: durable) }
-      if durable > 0, isForgotten, let kept {
-        _ = succeeds { () throws(Errno) in try recordAnew(kept, of: data) }
+    }
+    if let data, let kept, durable > 0, succeeds({ () throws(Errno) in try recordAnew(kept, of: data) }) != nil {
+      // It has taken the place of the old one.
+      _ = succeeds { () throws(Errno) in try location.directory.sync() }
+    } else {
+      // Not only cut short: what is left of it in memory may not be on the disk either.
+      _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) }
+      // The next try makes a new file, and so has a new name to sync.
+      if durable == 0, succeeds({ () throws(Errno) in try removeIfThere(location.dataName) }) == nil, let data {
+        _ = succeeds { () throws(Errno) in try data.truncate(to: 0) }
       }
     }
     data = nil
@@ -773,15 +793,25 @@ package final class Stage {
   /// A new journal, of another inode, for what was durable before a sync failed: the next opening must know that
   /// it was.
   private func recordAnew(_ digests: [Digest], of data: any File) throws(Errno) {
-    guard UInt64(digests.count) == geometry.wholeBlocks(in: durable) else { return }
+    guard UInt64(digests.count) == geometry.wholeBlocks(in: durable) else { throw .stale }
     let stamp = try stamp(data)
-    let file = try location.directory.openFile(location.journalName, .createNew, permissions: 0o600)
-    let log = try RecordLog(file, newHeader: header.encoded())
-    try log.append(.session(boot: boot.id), stamp: stamp)
-    for digest in digests { try log.append(.block(digest), stamp: stamp) }
-    try log.append(.checkpoint(durable: durable), stamp: stamp)
+    try replaceJournal { (log) throws(Errno) in
+      try log.append(.session(boot: boot.id), stamp: stamp)
+      for digest in digests { try log.append(.block(digest), stamp: stamp) }
+      try log.append(.checkpoint(durable: durable), stamp: stamp)
+    }
+  }
+
+  /// Puts another journal in the place of the present one, at once and with its content on stable storage. Its name is
+  /// not there yet.
+  @discardableResult
+  private func replaceJournal(_ fill: (RecordLog) throws(Errno) -> Void) throws(Errno) -> RecordLog {
+    let name = location.journalName + [UInt8](".new")
+    let log = try RecordLog(newFile(name), newHeader: header.encoded())
+    try fill(log)
     try log.sync()
-    try location.directory.sync()
+    try location.directory.rename(name, to: location.directory, as: location.journalName, replacing: true)
+    return log
   }
 
   // MARK: What clients without digests need

@@ -37,6 +37,7 @@ package struct ControlPlace {
 final class ControlListener {
   /// Administrators at a time.
   private static let sessionsMax = 16
+  private static let tickMilliseconds: UInt64 = 250
 
   private let place: ControlPlace
   private let socket: Socket
@@ -44,6 +45,9 @@ final class ControlListener {
   private let worker: Worker
   private let administration: any Administration
   private var sessions: [ControlSession] = []
+  /// Runs while there are sessions: one that has said goodbye does not wait for its peer for ever.
+  private let timer: Timer
+  private var isClosed = false
 
   init(_ place: ControlPlace, _ socket: Socket, _ worker: Worker, _ administration: any Administration)
     throws(UVError)
@@ -53,6 +57,7 @@ final class ControlListener {
     self.worker = worker
     self.administration = administration
     watcher = try SocketWatcher(worker.loop, descriptor: socket.descriptor)
+    timer = try Timer(worker.loop)
     watcher.onEvents = { _ in self.acceptAll() }
     watcher.watch(.readable)
   }
@@ -62,6 +67,14 @@ final class ControlListener {
     watcher.close { self.socket.close() }
     do throws(Errno) { try place.folder.remove(place.name) } catch { /* The next daemon replaces it. */ }
     for session in sessions { session.finish() }
+    isClosed = true
+    if sessions.isEmpty { timer.close() }
+  }
+
+  private func tick() {
+    for session in sessions { session.tick() }
+    guard sessions.isEmpty else { return }
+    if isClosed { timer.close() } else { timer.stop() }
   }
 
   private func acceptAll() {
@@ -72,6 +85,7 @@ final class ControlListener {
           peer.close()
           continue
         }
+        timer.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds) { self.tick() }
         do throws(UVError) {
           sessions.append(
             try ControlSession(peer, worker, administration) { gone in

@@ -56,6 +56,9 @@ final class ControlSession: LinkOwner, PoolJob {
 
   func finish() { link?.finish() }
 
+  /// To be called now and then.
+  func tick() { link?.tick() }
+
   // MARK: From the link
 
   func linkDidReceive(_ header: FrameHeader, body: [UInt8]) {
