@@ -104,8 +104,8 @@ test: build build/board/x86_64/spliced
 	@$(MAKE) --no-print-directory test-lib sim sim-bite fuzz SIM_BITE_LEAST=10
 	@$(MAKE) --no-print-directory test-rigs
 
-# Each rig says in one line why it is skipped where the machine lacks what it needs.
-test-rigs: build
+# Each rig says in one line why it is skipped where the machine lacks what it needs and apt has not.
+test-rigs: build rig-packages
 	@Tests/Rigs/quick.sh
 
 powercut: build rig-packages

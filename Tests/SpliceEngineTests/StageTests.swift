@@ -167,6 +167,18 @@ private let block = Int(Limits.blockSize)
     #expect(stage.received == UInt64(3 * block))
   }
 
+  /// The data was cut back to a damaged block, and there was no room for a checkpoint that says so.
+  @Test func checkpointBehindTheEndOfTheDataIsBelievedAsFarAsThatGoes() throws {
+    try abandon(at: 2 * block, checkpointAt: 2 * block)
+    try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0).truncate(to: UInt64(block))
+    bench.reboot()
+    bench.trace.forget()
+    let stage = try open()
+    #expect(stage.durable == UInt64(block))
+    #expect(stage.received == UInt64(block))
+    #expect(bench.trace.bytesRead < block)
+  }
+
   /// Its size is what somebody has made of it; the list of digests is not made for that.
   @Test func sparseJournalTakesNoMemory() throws {
     try abandon(at: 2 * block, checkpointAt: 2 * block)

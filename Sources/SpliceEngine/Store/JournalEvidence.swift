@@ -115,9 +115,10 @@ struct JournalEvidence {
       trustedBlocks = min(recorded, geometry.wholeBlocks(in: status.size))
       durable = min(checkpoint, status.size)
     } else if !isSameBoot, isUntouched || status.changed.isBefore(boot.startedAt) {
-      guard checkpoint <= status.size else { return }
+      // The data is cut back to a block that arrived damaged, and the disk may have had no room to say so.
+      durable = min(checkpoint, status.size)
       // A block that is covered and not recorded has to be read.
-      durable = geometry.wholeBlocks(in: checkpoint) <= recorded ? checkpoint : recorded * geometry.blockSize
+      if geometry.wholeBlocks(in: durable) > recorded { durable = recorded * geometry.blockSize }
       trustedBlocks = geometry.wholeBlocks(in: durable)
       suspects = Array(digests[Int(trustedBlocks)...])
       // A journal that covers nothing may have been begun anew over bytes that an older one had covered.

@@ -37,7 +37,8 @@ package final class Inode {
   private var lowWater = Int.max
   private var isMetadataDirty = false
   private(set) var hasWriteError = false
-  package internal(set) var bytesRead = 0
+  /// The lowest offset that was read since somebody asked for it to be noted.
+  package var lowestRead = Int.max
 
   init(_ number: UInt64, _ kind: FileKind, _ metadata: Metadata) {
     self.number = number

@@ -43,7 +43,7 @@ package final class PosixFile: File {
       room = UnsafeMutableRawBufferPointer(rebasing: into[..<(1 + Int(world.below(UInt64(into.count - 1))))])
     }
     let count = inode.cached.read(into: room, at: Int(clamping: offset))
-    inode.bytesRead += count
+    inode.lowestRead = min(inode.lowestRead, Int(clamping: offset))
     return count
   }
 

@@ -98,17 +98,16 @@ final class Ledger {
     checkStable(path)
   }
 
-  /// What was ever read of the unfinished file that is there now.
-  func bytesRead(_ path: PathRecord) -> Int { server.disk.find(path.stagePath)?.bytesRead ?? 0 }
+  /// An offer was made: what is read of the unfinished file from now on is read to answer it.
+  func offered(_ path: PathRecord) { server.disk.find(path.stagePath)?.lowestRead = .max }
 
-  /// The daemon said what it holds, after an offer that was made when it had read `readBefore` bytes.
+  /// The daemon said what it holds.
   ///
   /// What a power cut could not take back is not read again to say so.
-  func proved(_ path: PathRecord, readBefore: Int) {
+  func proved(_ path: PathRecord) {
     guard onlyPowerFails, let promise = path.promise, let stage = server.disk.find(path.stagePath) else { return }
-    let read = stage.bytesRead - readBefore
-    if read > max(0, stage.cached.size - promise.bytes) {
-      world.fail("\(path.name): \(read) bytes were read, of which \(promise.bytes) were durable")
+    if stage.lowestRead < min(promise.bytes, stage.cached.size) {
+      world.fail("\(path.name): it was read from \(stage.lowestRead) on, where \(promise.bytes) bytes were durable")
     }
   }
 

@@ -12,15 +12,12 @@ final class Spy {
     let upload: UploadID
     let fence: UInt64
     var durable = 0
-    /// Bytes of the unfinished file that the daemon had read, ever, when the offer was made.
-    let readBefore: Int
 
-    init(_ path: PathRecord, _ version: Version, _ offer: Offer, readBefore: Int) {
+    init(_ path: PathRecord, _ version: Version, _ offer: Offer) {
       self.path = path
       self.version = version
       upload = offer.upload
       fence = offer.fence
-      self.readBefore = readBefore
     }
   }
 
@@ -89,11 +86,12 @@ final class Spy {
           $0.size == Int(offer.size) && $0.modified == offer.modified
         })
       else { return world.fail("an offer of something that there never was") }
-      conversation.uploads[header.stream] = Stream(path, version, offer, readBefore: ledger.bytesRead(path))
+      conversation.uploads[header.stream] = Stream(path, version, offer)
+      ledger.offered(path)
       offers.append(offer)
     case (.have, false):
       guard let stream = conversation.uploads[header.stream] else { return }
-      ledger.proved(stream.path, readBefore: stream.readBefore)
+      ledger.proved(stream.path)
     case (.resume, true):
       guard let stream = conversation.uploads[header.stream] else { return }
       ledger.resumed(Int(try Resume(body: body).from), with: stream.version, at: stream.path)
