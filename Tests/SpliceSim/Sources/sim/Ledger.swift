@@ -135,7 +135,12 @@ final class Ledger {
         "\(path.name): \(promise.bytes) bytes of \(text(promise.version)) were acknowledged as durable, "
           + "\(due) of them are in \(text(version)), but the upload goes on at \(offset)")
     }
-    if offset < promise.bytes { path.promise = offset > 0 ? Promise(offset, of: version) : nil }
+    if offset < promise.bytes {
+      path.promise = offset > 0 ? Promise(offset, of: version) : nil
+    } else if promise.version !== version, !version.isOverwritten {
+      // Both begin alike; what becomes of the promise is what becomes of this one.
+      path.promise = Promise(promise.bytes, of: version)
+    }
   }
 
   func commitAsked(_ version: Version, at path: PathRecord) { path.candidates.append(version) }
