@@ -85,6 +85,14 @@ final class StageBench {
     return try file.read(count: Int(try file.status().size), at: 0)
   }
 
+  /// Of all that is there.
+  func names() throws -> [String] {
+    let reader = try directory.reader()
+    var names: [String] = []
+    while let entry = try reader.next() { names.append(text(entry.name)) }
+    return names.sorted()
+  }
+
   func exists(_ name: String) -> Bool { (try? directory.status(bytes(name), followLinks: false)) != nil }
 }
 

@@ -479,6 +479,33 @@ private let block = Int(Limits.blockSize)
     #expect(again.durable == UInt64(block))
   }
 
+  /// Nobody would look for it again.
+  @Test func journalThatCouldNotTakeThePlaceOfTheOldOneIsRemoved() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: block)
+    try stage.checkpoint()
+    bench.trace.fail("sync a", with: .inputOutput)
+    bench.trace.fail("sync a.journal.new", with: .inputOutput)
+    #expect(throws: StoreError(.writeFailed, .inputOutput)) { try stage.checkpoint() }
+    #expect(try bench.names() == ["a"])
+  }
+
+  /// Killed while it wrote its journal anew.
+  @Test(arguments: [true, false])
+  func journalThatAKillLeftHalfWrittenGoesWithTheOther(isFinished: Bool) throws {
+    try abandon(at: 2 * block, checkpointAt: block)
+    bench.folder.makeFile("a.journal.new", "half")
+    let stage = try open()
+    if isFinished {
+      try bench.fill(stage, content)
+      _ = try stage.seal(bench.proof(content))
+      _ = try stage.install(in: bench.directory, as: bytes("done"), replacing: false)
+    } else {
+      try stage.discard()
+    }
+    #expect(try bench.names() == (isFinished ? ["done"] : []))
+  }
+
   /// Killed after the checkpoint's journal was synced and before its name was: the next process may not
   /// pass that checkpoint on as durable.
   @Test func resumeSyncsNamesBeforeItClaims() throws {

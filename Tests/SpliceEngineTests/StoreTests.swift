@@ -70,6 +70,19 @@ import Testing
     #expect(try source.proof(of: source.size) == bench.proof(content))
   }
 
+  @Test func removedPartialLeavesNothing() throws {
+    let store = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    let path = try #require(WirePath(bytes("new")))
+    let stage = try store.openStage(path, size: 10, modified: .later, mode: 0o600, origin: [])
+    try bench.fill(stage, pattern(10))
+    try stage.checkpoint()
+    let stages = try bench.directory.openDirectory(bytes(".splice/stage"))
+    let id = Store.stageID(path)
+    _ = try stages.openFile(Store.journalName(of: id) + bytes(".new"), .createNew, permissions: 0o600)
+    try store.discardPartial(path)
+    #expect(try stages.reader().next() == nil)
+  }
+
   @Test(arguments: ["sync folder/file", "sync names"])
   func failedSyncIsNotHidden(event: String) throws {
     bench.trace.fail(event, with: .inputOutput)

@@ -17,6 +17,11 @@ package final class Stage {
     package let directory: any Directory
     package let dataName: [UInt8]
     package let journalName: [UInt8]
+    /// Of a journal that is to take the place of the present one.
+    package var newJournalName: [UInt8] { journalName + [UInt8](".new") }
+
+    /// In the order in which they may go.
+    var names: [[UInt8]] { [newJournalName, journalName, dataName] }
 
     package init(directory: any Directory, dataName: [UInt8], journalName: [UInt8]) {
       self.directory = directory
@@ -260,16 +265,12 @@ package final class Stage {
     unread.isSettled = true
     durable = max(durable, min(unread.recordedDurable, unread.matching * geometry.blockSize))
     guard let log else { return }
-    try cut(log)
+    if log.position.blocks > chain.blocks {
+      restated = 0
+      try log.cut(at: positionBehind(blocks: chain.blocks))
+    }
     try enter(.session(boot: boot.id), in: log)
     try enter(.checkpoint(durable: durable), in: log)
-  }
-
-  /// Takes back what the journal says of blocks that are not held.
-  private func cut(_ log: RecordLog) throws(Errno) {
-    guard log.position.blocks > chain.blocks else { return }
-    restated = 0
-    try log.cut(at: positionBehind(blocks: chain.blocks))
   }
 
   private func hashTail(_ file: any File, to end: UInt64) throws(Errno) {
@@ -367,7 +368,7 @@ package final class Stage {
   /// bytes instead.
   private func forgetDamagedJournal() throws(Errno) -> Errno {
     log = nil
-    try removeIfThere(location.journalName)
+    try removeJournal()
     return .stale
   }
 
@@ -479,7 +480,7 @@ package final class Stage {
     journalIsForeign = false
     guard let old = log else {
       // A journal nobody could read would only be mistaken for this one.
-      try removeIfThere(location.journalName)
+      try removeJournal()
       return
     }
     let stamp = knownStamp ?? 0
@@ -649,11 +650,13 @@ package final class Stage {
       let before = try data.status()
       let (seconds, nanoseconds) = (before.modified.seconds, before.modified.nanoseconds)
       try data.setModified(Timestamp(seconds: seconds, nanoseconds: nanoseconds ^ 1))
-      // Some file systems keep every other second only.
-      if try stamp(data) == before.key.stamp {
+      var marked = try stamp(data)
+      if marked == before.key.stamp {
+        // Some file systems keep every other second only.
         try data.setModified(Timestamp(seconds: seconds ^ 2, nanoseconds: nanoseconds))
+        marked = try stamp(data)
       }
-      knownStamp = try stamp(data)
+      knownStamp = marked
       isMarked = true
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
@@ -766,7 +769,7 @@ package final class Stage {
       _ = succeeds { () throws(Errno) in try location.directory.sync() }
     } else {
       // Not only cut short: what is left of it in memory may not be on the disk either.
-      _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) }
+      _ = succeeds { () throws(Errno) in try removeJournal() }
       // The next try makes a new file, and so has a new name to sync.
       if durable == 0, succeeds({ () throws(Errno) in try removeIfThere(location.dataName) }) == nil, let data {
         _ = succeeds { () throws(Errno) in try data.truncate(to: 0) }
@@ -806,12 +809,17 @@ package final class Stage {
   /// not there yet.
   @discardableResult
   private func replaceJournal(_ fill: (RecordLog) throws(Errno) -> Void) throws(Errno) -> RecordLog {
-    let name = location.journalName + [UInt8](".new")
-    let log = try RecordLog(newFile(name), newHeader: header.encoded())
-    try fill(log)
-    try log.sync()
-    try location.directory.rename(name, to: location.directory, as: location.journalName, replacing: true)
-    return log
+    let name = location.newJournalName
+    do throws(Errno) {
+      let log = try RecordLog(newFile(name), newHeader: header.encoded())
+      try fill(log)
+      try log.sync()
+      try location.directory.rename(name, to: location.directory, as: location.journalName, replacing: true)
+      return log
+    } catch {
+      _ = succeeds { () throws(Errno) in try removeIfThere(name) }
+      throw error
+    }
   }
 
   // MARK: What clients without digests need
@@ -941,7 +949,7 @@ package final class Stage {
       room = nil
       // Who has the receipt may begin the next file of this name at once. Its digests can still be read from the
       // journal; one that cannot be removed is swept by the next opening.
-      if log != nil { _ = succeeds { () throws(Errno) in try removeIfThere(location.journalName) } }
+      if log != nil { _ = succeeds { () throws(Errno) in try removeJournal() } }
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
@@ -1013,7 +1021,7 @@ package final class Stage {
         _ = try location.directory.status(location.dataName, followLinks: false)
       } catch {
         guard error == .noEntry else { throw error }
-        try removeIfThere(location.journalName)
+        try removeJournal()
       }
     }
   }
@@ -1029,11 +1037,17 @@ package final class Stage {
     received = 0
     durable = 0
     do throws(Errno) {
-      try removeIfThere(location.journalName)
+      try removeJournal()
       try removeIfThere(location.dataName)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
+  }
+
+  /// And what a kill, or a disk that refused, left of one that was to take its place.
+  private func removeJournal() throws(Errno) {
+    try removeIfThere(location.newJournalName)
+    try removeIfThere(location.journalName)
   }
 
   private func removeIfThere(_ name: [UInt8]) throws(Errno) {

@@ -89,12 +89,14 @@ package final class Store: @unchecked Sendable {
     _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32, origin: [UInt8]
   ) throws(StoreError) -> Stage {
     let header = declaration(path, size: size, modified: modified, mode: mode, origin: origin)
-    return try Stage.open(stageLocation(path), declared: header, path: path.bytes, boot: boot)
+    return try Stage.open(
+      stageLocation(Self.stageID(path), in: writable().stages), declared: header, path: path.bytes, boot: boot)
   }
 
   /// As above, for a sender that has not said yet what the file is.
   package func openStage(_ path: WirePath) throws(StoreError) -> Stage {
-    try Stage.open(stageLocation(path), declared: nil, path: path.bytes, boot: boot)
+    try Stage.open(
+      stageLocation(Self.stageID(path), in: writable().stages), declared: nil, path: path.bytes, boot: boot)
   }
 
   package func declaration(
@@ -106,10 +108,9 @@ package final class Store: @unchecked Sendable {
       mode: mode & 0o777, path: path.bytes, origin: origin)
   }
 
-  private func stageLocation(_ path: WirePath) throws(StoreError) -> Stage.Location {
-    let id = Self.stageID(path)
-    return Stage.Location(
-      directory: try writable().stages, dataName: id + [UInt8](Self.dataSuffix), journalName: Self.journalName(of: id))
+  private func stageLocation(_ id: [UInt8], in stages: any Directory) -> Stage.Location {
+    Stage.Location(
+      directory: stages, dataName: id + [UInt8](Self.dataSuffix), journalName: Self.journalName(of: id))
   }
 
   /// What is at `path` already; nil when nothing is, or only directories on the way are missing.
@@ -346,9 +347,9 @@ package final class Store: @unchecked Sendable {
   /// Returns false when there is none.
   private func removePartial(_ id: [UInt8], in stages: any Directory) throws(Errno) -> Bool {
     var found = false
-    for suffix in [Self.journalSuffix, Self.dataSuffix] {
+    for name in stageLocation(id, in: stages).names {
       do throws(Errno) {
-        try stages.remove(id + [UInt8](suffix))
+        try stages.remove(name)
         found = true
       } catch { if error != .noEntry { throw error } }
     }
