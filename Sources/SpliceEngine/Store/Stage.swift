@@ -479,8 +479,9 @@ package final class Stage {
   private func rewriteJournal() throws(Errno) {
     journalIsForeign = false
     guard let old = log else {
-      // A journal nobody could read would only be mistaken for this one.
-      try removeJournal()
+      // A journal nobody could read would only be mistaken for this one. Nearly always there is none, and of one that
+      // was to take its place even less: a small file has no time to look for that.
+      try removeIfThere(location.journalName)
       return
     }
     let stamp = knownStamp ?? 0
