@@ -16,11 +16,7 @@ import Testing
 
   /// Plans for so many filled stages a, b, c …, to become a.done, b.done …
   private func plans(_ count: Int, isReplacing: Bool = true) throws -> [CommitPlan] {
-    try plans("abcdefgh".prefix(count), isReplacing: isReplacing)
-  }
-
-  private func plans(_ letters: Substring, isReplacing: Bool = true) throws -> [CommitPlan] {
-    let plans = try letters.map { letter in
+    let plans = try "abcdefgh".prefix(count).map { letter in
       let stage = try bench.open(String(letter), size: content.count)
       try bench.fill(stage, content)
       return CommitPlan(
@@ -63,39 +59,6 @@ import Testing
         "rename c.done", "rename d.done", "rename e.done", "syncfs",
       ])
     for letter in "abcde" { #expect(try bench.contents("\(letter).done") == content) }
-  }
-
-  /// The sync of the data of e to h is that of the names of a to d.
-  @Test func groupsInARowShareASync() throws {
-    var nobody = CommitGroup([])
-    var first = CommitGroup(try plans("abcd").map { .success($0) })
-    var second = CommitGroup(try plans("efgh").map { .success($0) })
-    first.giveNames(confirming: &nobody)
-    bench.trace.forget()
-    second.giveNames(confirming: &first)
-    #expect(
-      bench.trace.events == [
-        "syncfs", "wait e", "wait f", "wait g", "wait h", "rename e.done", "rename f.done", "rename g.done",
-        "rename h.done",
-      ])
-    #expect(outcomes(first.results) == "ok ok ok ok")
-    bench.trace.forget()
-    nobody.giveNames(confirming: &second)
-    #expect(bench.trace.events == ["syncfs"])
-    #expect(outcomes(second.results) == "ok ok ok ok")
-  }
-
-  @Test func failedSharedSyncFailsBothGroups() throws {
-    var nobody = CommitGroup([])
-    var first = CommitGroup(try plans("abcd").map { .success($0) })
-    var second = CommitGroup(try plans("efgh").map { .success($0) })
-    first.giveNames(confirming: &nobody)
-    bench.trace.fail("syncfs", with: .inputOutput)
-    second.giveNames(confirming: &first)
-    nobody.giveNames(confirming: &second)
-    #expect(outcomes(first.results) == "writeFailed writeFailed writeFailed writeFailed")
-    #expect(outcomes(second.results) == "writeFailed writeFailed writeFailed writeFailed")
-    #expect(!bench.exists("e.done"))
   }
 
   @Test func failedSyncOfTheDataFailsTheWholeGroupBeforeAnyName() throws {

@@ -96,21 +96,6 @@ final class StageBench {
   func exists(_ name: String) -> Bool { (try? directory.status(bytes(name), followLinks: false)) != nil }
 }
 
-extension CommitGroup {
-  /// As a queue does it that gets nothing else.
-  static func commit(_ plans: [CommitPlan]) -> [Result<FileStatus, StoreError>] {
-    var group = CommitGroup(plans.map { .success($0) })
-    if plans.count < sharedMin {
-      group.commitEach()
-    } else {
-      var nobody = CommitGroup([])
-      group.giveNames(confirming: &nobody)
-      nobody.giveNames(confirming: &group)
-    }
-    return group.results
-  }
-}
-
 func digest(_ bytes: [UInt8]) -> Digest { BlockHasher.digest(of: bytes) }
 
 /// Bytes that differ from block to block and from seed to seed.

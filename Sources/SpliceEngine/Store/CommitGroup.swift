@@ -1,4 +1,4 @@
-// Whole files get their names, and share their syncs.
+// Whole files get their names: one round of syncs for all that are ready.
 
 package import SpliceCore
 package import SpliceSystem
@@ -10,20 +10,14 @@ package struct CommitPlan {
   /// The sender's proof of the whole file.
   package let claim: PrefixProof
   package let directory: any Directory
-  /// Its path below the root, where there is one.
-  package let folder: [UInt8]?
   package let name: [UInt8]
   /// False: fail with EXISTS when the name is taken.
   package let isReplacing: Bool
 
-  package init(
-    stage: Stage, claim: PrefixProof, directory: any Directory, folder: [UInt8]? = nil, name: [UInt8],
-    isReplacing: Bool
-  ) {
+  package init(stage: Stage, claim: PrefixProof, directory: any Directory, name: [UInt8], isReplacing: Bool) {
     self.stage = stage
     self.claim = claim
     self.directory = directory
-    self.folder = folder
     self.name = name
     self.isReplacing = isReplacing
   }
@@ -32,86 +26,39 @@ package struct CommitPlan {
 /// The order of a commit, for one file or many: attributes, data on stable storage, names, names on stable
 /// storage. Nobody may be told of a file before the last step.
 ///
-/// Few files are synced one by one, with `commitEach`. Of many groups in a row each calls `giveNames` with the one before
-/// it, and the last is followed by an empty one: a sync of the file system that makes the names of one group durable does
-/// as much for the data of the next.
-///
 /// Blocking. Stages of a group are not used by anybody else meanwhile.
 struct CommitGroup {
   private struct Member {
     let plan: CommitPlan
     var device: UInt64 = 0
     var status: FileStatus?
+    var failure: StoreError?
   }
 
-  /// From so many files on, a sync of the file system is cheaper than two syncs a file. It also waits for
+  /// From so many files on, one sync of the file system is cheaper than two syncs a file. It also waits for
   /// what others have written there, which a single file should not have to.
-  static let sharedMin = 4
+  private static let wholeFileSystemMin = 4
 
-  private var members: [Result<Member, StoreError>]
+  private var members: [Member]
 
-  /// - Parameter plans: or why there is none.
-  init(_ plans: [Result<CommitPlan, StoreError>]) { members = plans.map { $0.map { Member(plan: $0) } } }
+  private init(_ plans: [CommitPlan]) { members = plans.map { Member(plan: $0) } }
 
-  /// A status, or what went wrong, for each plan. Once the last step is done, everything about a file with a status is
-  /// durable.
-  var results: [Result<FileStatus, StoreError>] {
-    members.map { member in
-      member.flatMap { member in
-        guard let status = member.status else { return .failure(StoreError(.writeFailed)) }
-        return .success(status)
-      }
+  /// Returns a status, or what went wrong, for each plan. Everything about a file with a status is durable.
+  static func commit(_ plans: [CommitPlan]) -> [Result<FileStatus, StoreError>] {
+    var group = CommitGroup(plans)
+    group.seal()
+    if plans.count < wholeFileSystemMin { group.syncEach() } else { group.syncTogether() }
+    for member in group.members { member.plan.stage.letGo() }
+    return group.members.map { member in
+      if let failure = member.failure { return .failure(failure) }
+      guard let status = member.status else { return .failure(StoreError(.writeFailed)) }
+      return .success(status)
     }
-  }
-
-  /// All steps, one file after the other.
-  mutating func commitEach() {
-    seal()
-    forEach { (member) throws(StoreError) in
-      try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
-    }
-    install()
-    forEach { (member) throws(StoreError) in
-      try member.plan.stage.syncMode()
-      do throws(Errno) {
-        try member.plan.directory.sync()
-      } catch {
-        throw StoreError(error, otherwise: .writeFailed)
-      }
-    }
-    letGo()
-  }
-
-  /// All steps but the last, which is that of `last`: its files have their names already.
-  mutating func giveNames(confirming last: inout CommitGroup) {
-    seal()
-    let failures = Self.syncFileSystems(of: last, self)
-    last.forEach { (member) throws(StoreError) in
-      if let error = failures.first(where: { $0.device == member.device })?.error {
-        throw StoreError(error, otherwise: .writeFailed)
-      }
-    }
-    last.letGo()
-    forEach { (member) throws(StoreError) in
-      let failure = failures.first { $0.device == member.device }?.error
-      try member.plan.stage.sync { (file) throws(Errno) in
-        if let failure { throw failure }
-        // A failed write may have been reported to somebody else's sync; the file itself remembers it too.
-        try file.waitForWriteback(from: 0, count: 0)
-      }
-    }
-    install()
   }
 
   private mutating func forEach(_ body: (inout Member) throws(StoreError) -> Void) {
-    for index in members.indices {
-      guard case .success(var member) = members[index] else { continue }
-      do throws(StoreError) {
-        try body(&member)
-        members[index] = .success(member)
-      } catch {
-        members[index] = .failure(error)
-      }
+    for index in members.indices where members[index].failure == nil {
+      do throws(StoreError) { try body(&members[index]) } catch { members[index].failure = error }
     }
   }
 
@@ -126,22 +73,51 @@ struct CommitGroup {
     }
   }
 
-  private mutating func letGo() {
-    forEach { (member) throws(StoreError) in member.plan.stage.letGo() }
+  private mutating func syncEach() {
+    forEach { (member) throws(StoreError) in
+      try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
+    }
+    install()
+    forEach { (member) throws(StoreError) in
+      try member.plan.stage.syncMode()
+      do throws(Errno) {
+        try member.plan.directory.sync()
+      } catch {
+        throw StoreError(error, otherwise: .writeFailed)
+      }
+    }
+  }
+
+  private mutating func syncTogether() {
+    forEach { (member) throws(StoreError) in member.plan.stage.startSync() }
+    var failures = syncFileSystems()
+    forEach { (member) throws(StoreError) in
+      let failure = failures.first { $0.device == member.device }?.error
+      try member.plan.stage.sync { (file) throws(Errno) in
+        if let failure { throw failure }
+        // A failed write may have been reported to somebody else's sync; the file itself remembers it too.
+        try file.waitForWriteback(from: 0, count: 0)
+      }
+    }
+    install()
+    failures = syncFileSystems()
+    forEach { (member) throws(StoreError) in
+      if let failure = failures.first(where: { $0.device == member.device }) {
+        throw StoreError(failure.error, otherwise: .writeFailed)
+      }
+    }
   }
 
   /// Returns the devices that could not be synced.
-  private static func syncFileSystems(of groups: CommitGroup...) -> [(device: UInt64, error: Errno)] {
+  private func syncFileSystems() -> [(device: UInt64, error: Errno)] {
     var synced: [UInt64] = []
     var failures: [(device: UInt64, error: Errno)] = []
-    for group in groups {
-      for case .success(let member) in group.members where !synced.contains(member.device) {
-        synced.append(member.device)
-        do throws(Errno) {
-          try member.plan.directory.syncFileSystem()
-        } catch {
-          failures.append((member.device, error))
-        }
+    for member in members where member.failure == nil && !synced.contains(member.device) {
+      synced.append(member.device)
+      do throws(Errno) {
+        try member.plan.directory.syncFileSystem()
+      } catch {
+        failures.append((member.device, error))
       }
     }
     return failures

@@ -912,6 +912,9 @@ package final class Stage {
     }
   }
 
+  /// Lets the disk begin with what `sync` will wait for.
+  func startSync() { data?.startWriteback(from: 0, count: 0) }
+
   /// Second step: `sync` returns when the data is on stable storage.
   func sync(_ sync: (any File) throws(Errno) -> Void) throws(StoreError) {
     guard let data, let sealedAs else { panic("a stage is sealed before it is synced") }

@@ -172,23 +172,15 @@ package final class Store: @unchecked Sendable {
   }
 
   /// What it takes to give a whole stage its name. Makes the directories on the way.
-  ///
-  /// - Parameter neighbour: of another file, made a moment ago: when both go into one folder, it is opened once.
   package func planCommit(
-    _ stage: Stage, to path: WirePath, claim: PrefixProof, replacing: Bool, beside neighbour: CommitPlan? = nil
+    _ stage: Stage, to path: WirePath, claim: PrefixProof, replacing: Bool
   ) throws(StoreError) -> CommitPlan {
     _ = try writable()
-    let folder = path.parent
-    if let neighbour, neighbour.folder == folder {
-      return CommitPlan(
-        stage: stage, claim: claim, directory: neighbour.directory, folder: folder, name: path.name,
-        isReplacing: replacing)
-    }
     do throws(Errno) {
-      let directory = try root.makePath(folder, permissions: 0o755)
-      try folders.makeDurable(folder, below: root)
+      let directory = try root.makePath(path.parent, permissions: 0o755)
+      try folders.makeDurable(path.parent, below: root)
       return CommitPlan(
-        stage: stage, claim: claim, directory: directory, folder: folder, name: path.name, isReplacing: replacing)
+        stage: stage, claim: claim, directory: directory, name: path.name, isReplacing: replacing)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }

@@ -455,10 +455,9 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
   }
 
   /// On a thread of the pool, for the queue. This protocol has no digest of the whole file; what is here is what came.
-  func planCommit(beside neighbour: CommitPlan?) throws(StoreError) -> CommitPlan {
+  func planCommit() throws(StoreError) -> CommitPlan {
     guard let stage else { panic("an upload is committed when it is whole") }
-    return try session.store.planCommit(
-      stage, to: path, claim: stage.proof, replacing: true, beside: neighbour)
+    return try session.store.planCommit(stage, to: path, claim: stage.proof, replacing: true)
   }
 
   func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
