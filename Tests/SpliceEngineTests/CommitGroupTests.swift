@@ -71,6 +71,18 @@ import Testing
     for plan in plans { #expect(plan.stage.received == 0) }
   }
 
+  /// A folder below the root can be another file system; the one of the data is what has to be synced.
+  @Test func dataIsSyncedWhereItIs() throws {
+    var plans = try plans(4)
+    let elsewhere = try StageBench()
+    plans[0] = CommitPlan(
+      stage: plans[0].stage, claim: plans[0].claim, directory: elsewhere.directory, name: plans[0].name,
+      isReplacing: true)
+    bench.trace.fail("syncfs", with: .inputOutput)
+    #expect(outcomes(CommitGroup.commit(plans)) == "writeFailed writeFailed writeFailed writeFailed")
+    #expect(elsewhere.trace.events.isEmpty)
+  }
+
   @Test func failedWriteOfOneFileFailsThatOne() throws {
     let plans = try plans(4)
     bench.trace.fail("wait c", with: .inputOutput)

@@ -232,8 +232,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func tick(_ now: Instant) {
     // What came waits for more, but not for long.
     if !pieces.isEmpty { submitNext() }
-    if isAgreed, !request.isInFlight, !isAbandoned, let stage, stage.unsynced > 0,
-      checkpointClock.isOver(now), pieces.isEmpty, pendingControl == nil, pendingCommit == nil, committing == nil
+    if isAgreed, !request.isInFlight, !isAbandoned, committing == nil, let stage, stage.unsynced > 0,
+      checkpointClock.isOver(now), pieces.isEmpty, pendingControl == nil, pendingCommit == nil
     {
       submit(.checkpoint)
     }

@@ -90,7 +90,8 @@ struct CommitGroup {
 
   private mutating func syncTogether() {
     forEach { (member) throws(StoreError) in member.plan.stage.startSync() }
-    var failures = syncFileSystems()
+    // Where the data is, whatever may be mounted at the destination.
+    var failures = syncFileSystems { $0.stage.directory }
     forEach { (member) throws(StoreError) in
       let failure = failures.first { $0.device == member.device }?.error
       try member.plan.stage.sync { (file) throws(Errno) in
@@ -100,7 +101,7 @@ struct CommitGroup {
       }
     }
     install()
-    failures = syncFileSystems()
+    failures = syncFileSystems { $0.directory }
     forEach { (member) throws(StoreError) in
       if let failure = failures.first(where: { $0.device == member.device }) {
         throw StoreError(failure.error, otherwise: .writeFailed)
@@ -109,13 +110,15 @@ struct CommitGroup {
   }
 
   /// Returns the devices that could not be synced.
-  private func syncFileSystems() -> [(device: UInt64, error: Errno)] {
+  ///
+  /// - Parameter directory: on the device of the plan's stage.
+  private func syncFileSystems(by directory: (CommitPlan) -> any Directory) -> [(device: UInt64, error: Errno)] {
     var synced: [UInt64] = []
     var failures: [(device: UInt64, error: Errno)] = []
     for member in members where member.failure == nil && !synced.contains(member.device) {
       synced.append(member.device)
       do throws(Errno) {
-        try member.plan.directory.syncFileSystem()
+        try directory(member.plan).syncFileSystem()
       } catch {
         failures.append((member.device, error))
       }

@@ -20,9 +20,6 @@ package final class Stage {
     /// Of a journal that is to take the place of the present one.
     package var newJournalName: [UInt8] { journalName + [UInt8](".new") }
 
-    /// In the order in which they may go.
-    var names: [[UInt8]] { [newJournalName, journalName, dataName] }
-
     package init(directory: any Directory, dataName: [UInt8], journalName: [UInt8]) {
       self.directory = directory
       self.dataName = dataName
@@ -52,6 +49,8 @@ package final class Stage {
   package var unsynced: UInt64 { written - min(max(durable, ahead?.synced ?? 0), written) }
 
   private let location: Location
+  /// Where it is until it gets its name.
+  var directory: any Directory { location.directory }
   private let boot: Boot
   private var data: (any File)?
   private var log: RecordLog?
@@ -1047,7 +1046,7 @@ package final class Stage {
 
   /// And what a kill, or a disk that refused, left of one that was to take its place.
   private func removeJournal() throws(Errno) {
-    try removeIfThere(location.newJournalName)
+    _ = succeeds { () throws(Errno) in try removeIfThere(location.newJournalName) }
     try removeIfThere(location.journalName)
   }
 

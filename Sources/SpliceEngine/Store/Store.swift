@@ -346,8 +346,11 @@ package final class Store: @unchecked Sendable {
 
   /// Returns false when there is none.
   private func removePartial(_ id: [UInt8], in stages: any Directory) throws(Errno) -> Bool {
+    let location = stageLocation(id, in: stages)
+    // Nobody misses it, and the next sweep finds it.
+    do throws(Errno) { try stages.remove(location.newJournalName) } catch {}
     var found = false
-    for name in stageLocation(id, in: stages).names {
+    for name in [location.journalName, location.dataName] {
       do throws(Errno) {
         try stages.remove(name)
         found = true
