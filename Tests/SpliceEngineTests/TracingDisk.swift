@@ -13,6 +13,8 @@ final class Trace {
   var cannotReserve = false
   /// What comes of reserving room.
   var reserveError: Errno?
+  /// Of the directories, instead of the true one.
+  var device: UInt64?
   /// What the disk says to have, instead of the truth.
   var freeSpace: UInt64?
   private var failures: [String: (error: Errno, after: Int)] = [:]
@@ -66,7 +68,9 @@ final class TracingDirectory: Directory {
   func removeDirectory(_ name: [UInt8]) throws(Errno) { try real.removeDirectory(name) }
 
   func status(_ path: [UInt8], followLinks: Bool) throws(Errno) -> FileStatus {
-    try real.status(path, followLinks: followLinks)
+    var status = try real.status(path, followLinks: followLinks)
+    if let device = trace.device { status.device = device }
+    return status
   }
 
   func reader() throws(Errno) -> any DirectoryReader { try real.reader() }

@@ -90,8 +90,7 @@ struct CommitGroup {
 
   private mutating func syncTogether() {
     forEach { (member) throws(StoreError) in member.plan.stage.startSync() }
-    // Where the data is, whatever may be mounted at the destination.
-    var failures = syncFileSystems { $0.stage.directory }
+    var failures = syncFileSystems()
     forEach { (member) throws(StoreError) in
       let failure = failures.first { $0.device == member.device }?.error
       try member.plan.stage.sync { (file) throws(Errno) in
@@ -101,7 +100,7 @@ struct CommitGroup {
       }
     }
     install()
-    failures = syncFileSystems { $0.directory }
+    failures = syncFileSystems()
     forEach { (member) throws(StoreError) in
       if let failure = failures.first(where: { $0.device == member.device }) {
         throw StoreError(failure.error, otherwise: .writeFailed)
@@ -110,18 +109,20 @@ struct CommitGroup {
   }
 
   /// Returns the devices that could not be synced.
-  ///
-  /// - Parameter directory: on the device of the plan's stage.
-  private func syncFileSystems(by directory: (CommitPlan) -> any Directory) -> [(device: UInt64, error: Errno)] {
+  private func syncFileSystems() -> [(device: UInt64, error: Errno)] {
     var synced: [UInt64] = []
     var failures: [(device: UInt64, error: Errno)] = []
     for member in members where member.failure == nil && !synced.contains(member.device) {
-      synced.append(member.device)
+      let directory = member.plan.directory
       do throws(Errno) {
-        try directory(member.plan).syncFileSystem()
+        // Where something else is mounted at the destination, the file will not get its name, and this is not the
+        // file system that its neighbours need.
+        guard try directory.status([], followLinks: false).device == member.device else { continue }
+        try directory.syncFileSystem()
       } catch {
         failures.append((member.device, error))
       }
+      synced.append(member.device)
     }
     return failures
   }

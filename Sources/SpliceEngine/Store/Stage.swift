@@ -49,8 +49,6 @@ package final class Stage {
   package var unsynced: UInt64 { written - min(max(durable, ahead?.synced ?? 0), written) }
 
   private let location: Location
-  /// Where it is until it gets its name.
-  var directory: any Directory { location.directory }
   private let boot: Boot
   private var data: (any File)?
   private var log: RecordLog?
