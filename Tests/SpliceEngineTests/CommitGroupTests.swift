@@ -98,6 +98,24 @@ import Testing
     #expect(outcomes(CommitGroup.commit(plans)) == "writeFailed writeFailed writeFailed writeFailed")
   }
 
+  /// Where names reach the disk in any order, the journal could be gone and the stage be there still.
+  @Test(arguments: [false, true])
+  func journalStaysUntilTheNameIsDurable(isRefused: Bool) throws {
+    let content = pattern(2 * Int(Limits.blockSize) + 7)
+    let stage = try bench.open("a", size: content.count)
+    try bench.fill(stage, content)
+    try stage.checkpoint()
+    if isRefused { bench.trace.fail("sync names", with: .inputOutput) }
+    let results = CommitGroup.commit([
+      CommitPlan(
+        stage: stage, claim: bench.proof(content), directory: bench.directory, name: bytes("a.done"),
+        isReplacing: true)
+    ])
+    #expect(outcomes(results) == (isRefused ? "writeFailed" : "ok"))
+    #expect(bench.exists("a.done"))
+    #expect(bench.exists("a.journal") == isRefused)
+  }
+
   @Test func failedRenameFailsOnlyItsFile() throws {
     let plans = try plans(4)
     bench.trace.fail("rename d.done", with: .noSpace)

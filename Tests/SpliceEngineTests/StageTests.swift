@@ -500,6 +500,7 @@ private let block = Int(Limits.blockSize)
       try bench.fill(stage, content)
       _ = try stage.seal(bench.proof(content))
       _ = try stage.install(in: bench.directory, as: bytes("done"), replacing: false)
+      stage.letGo()
     } else {
       try stage.discard()
     }

@@ -48,7 +48,7 @@ struct CommitGroup {
     var group = CommitGroup(plans)
     group.seal()
     if plans.count < wholeFileSystemMin { group.syncEach() } else { group.syncTogether() }
-    for member in group.members { member.plan.stage.letGo() }
+    for member in group.members where member.failure == nil { member.plan.stage.letGo() }
     return group.members.map { member in
       if let failure = member.failure { return .failure(failure) }
       guard let status = member.status else { return .failure(StoreError(.writeFailed)) }

@@ -945,9 +945,6 @@ package final class Stage {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
       isCommitted = true
       room = nil
-      // Who has the receipt may begin the next file of this name at once. Its digests can still be read from the
-      // journal; one that cannot be removed is swept by the next opening.
-      if log != nil { _ = succeeds { () throws(Errno) in try removeJournal() } }
       if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
@@ -955,9 +952,13 @@ package final class Stage {
     }
   }
 
-  /// Last step, for a file without a journal: nothing of it is left to be kept, and `close` has nothing to do.
+  /// Last step, once the name is durable; until then a power cut can take it back, and the journal has to be there.
+  /// Without one nothing of the file is left to be kept, and `close` has nothing to do.
   func letGo() {
-    if isCommitted, log == nil { data = nil }
+    guard log != nil else { return data = nil }
+    // Who has the receipt may begin the next file of this name at once. Its digests can still be read from the
+    // journal; one that cannot be removed is swept by the next opening.
+    _ = succeeds { () throws(Errno) in try removeJournal() }
   }
 
   /// It is finished, and nothing of it is open any more.
