@@ -89,14 +89,15 @@ package final class Store: @unchecked Sendable {
     _ path: WirePath, size: UInt64, modified: Timestamp, mode: UInt32, origin: [UInt8]
   ) throws(StoreError) -> Stage {
     let header = declaration(path, size: size, modified: modified, mode: mode, origin: origin)
-    return try Stage.open(
-      stageLocation(Self.stageID(path), in: writable().stages), declared: header, path: path.bytes, boot: boot)
+    return try openStage(path, declared: header)
   }
 
   /// As above, for a sender that has not said yet what the file is.
-  package func openStage(_ path: WirePath) throws(StoreError) -> Stage {
-    try Stage.open(
-      stageLocation(Self.stageID(path), in: writable().stages), declared: nil, path: path.bytes, boot: boot)
+  package func openStage(_ path: WirePath) throws(StoreError) -> Stage { try openStage(path, declared: nil) }
+
+  private func openStage(_ path: WirePath, declared: JournalHeader?) throws(StoreError) -> Stage {
+    let location = stageLocation(Self.stageID(path), in: try writable().stages)
+    return try Stage.open(location, declared: declared, path: path.bytes, boot: boot)
   }
 
   package func declaration(
