@@ -3,6 +3,7 @@
 
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -142,6 +143,39 @@ int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, 
         break;
     }
     return open_resolved(directory, resolve, text, flags, (mode_t)(permissions & 07777));
+}
+
+int csplice_open_nameless(int directory, uint32_t permissions)
+{
+    /* Without /proc a process like this one could give it a name only since Linux 6.10. */
+    static atomic_int has_proc = -1;
+    if (has_proc < 0)
+        has_proc = access("/proc/self/fd", X_OK) == 0;
+    if (!has_proc)
+        return -EOPNOTSUPP;
+    int fd = open_plain(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)(permissions & 07777));
+    /* What a kernel says that does not know the flag. */
+    return fd == -EISDIR ? -EOPNOTSUPP : fd;
+}
+
+int csplice_link(int fd, int directory, const uint8_t *name, size_t count)
+{
+    char text[PATH_MAX], in_proc[sizeof "/proc/self/fd/2147483647"];
+    int refused = csplice_copy_path(text, name, count);
+    if (refused)
+        return refused;
+    int result;
+    do
+        result = linkat(fd, "", directory, text, AT_EMPTY_PATH);
+    while (result < 0 && errno == EINTR);
+    /* Before Linux 6.10 that takes a capability. */
+    if (result == 0 || errno != ENOENT)
+        return result < 0 ? -errno : 0;
+    snprintf(in_proc, sizeof in_proc, "/proc/self/fd/%d", fd);
+    do
+        result = linkat(AT_FDCWD, in_proc, directory, text, AT_SYMLINK_FOLLOW);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
 }
 
 static void describe(const struct stat *from, struct csplice_status *out)

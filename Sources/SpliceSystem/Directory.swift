@@ -52,6 +52,19 @@ package protocol Directory: AnyObject {
   /// The corresponding C function is `openat2(2)`.
   func openFile(_ path: [UInt8], _ mode: OpenMode, permissions: UInt32) throws(Errno) -> any File
 
+  /// A file for reading and writing that has no name yet, in the file system of this directory. It goes with its last
+  /// descriptor, or with its process, unless `link` has given it a name.
+  ///
+  /// - Returns: nil where the file system has no such thing, or this process could not name it.
+  /// The corresponding C function is `openat(2)` with `O_TMPFILE`.
+  func openNameless(permissions: UInt32) throws(Errno) -> (any File)?
+
+  /// Gives a file of `openNameless` the name `name` in this directory.
+  ///
+  /// - Throws: `.exists` when there is something of that name.
+  /// The corresponding C function is `linkat(2)`.
+  func link(_ file: any File, as name: [UInt8]) throws(Errno)
+
   /// The corresponding C function is `openat2(2)`.
   func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory
 

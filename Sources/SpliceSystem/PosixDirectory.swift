@@ -91,6 +91,21 @@ package final class PosixDirectory: Directory {
     return PosixFile(descriptor: opened, meter: meter)
   }
 
+  package func openNameless(permissions: UInt32) throws(Errno) -> (any File)? {
+    do throws(Errno) {
+      let opened = try checkedDescriptor(csplice_open_nameless(descriptor, permissions))
+      return PosixFile(descriptor: opened, meter: meter)
+    } catch {
+      if error == .notSupported { return nil }
+      throw error
+    }
+  }
+
+  package func link(_ file: any File, as name: [UInt8]) throws(Errno) {
+    requireComponent(name)
+    try check(csplice_link(file.descriptor, descriptor, name, name.count))
+  }
+
   package func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
     let opened = try checkedDescriptor(
       csplice_open(

@@ -10,6 +10,7 @@ import Testing
 
 @Suite struct CommitGroupTests {
   private let bench: StageBench
+  /// Of a file that has no name until it is committed, where the file system can.
   private let content = pattern(5000)
 
   init() throws { bench = try StageBench() }
@@ -36,21 +37,23 @@ import Testing
     }.joined(separator: " ")
   }
 
-  @Test func oneFileIsSyncedByItself() throws {
+  @Test(arguments: [true, false]) func oneFileIsSyncedByItself(isNamed: Bool) throws {
+    bench.trace.cannotOpenNameless = isNamed
     let results = CommitGroup.commit(try plans(1))
     #expect(outcomes(results) == "ok")
-    #expect(bench.trace.events == ["sync a", "rename a.done", "sync names"])
+    #expect(bench.trace.events == (isNamed ? [] : ["link a"]) + ["sync a", "rename a.done", "sync names"])
     #expect(try bench.contents("a.done") == content)
   }
 
-  @Test func finishedFileHasTheSendersAttributes() throws {
-    let status = try CommitGroup.commit(try plans(1))[0].get()
+  @Test(arguments: [1, 4]) func finishedFileHasTheSendersAttributes(count: Int) throws {
+    let status = try CommitGroup.commit(try plans(count))[0].get()
     #expect(status.mode == 0o640)
     #expect(status.modified == Timestamp(seconds: 1_000_000, nanoseconds: 0))
     #expect(status.size == 5000)
   }
 
   @Test func manyFilesShareTwoSyncs() throws {
+    bench.trace.cannotOpenNameless = true
     let results = CommitGroup.commit(try plans(5))
     #expect(outcomes(results) == "ok ok ok ok ok")
     #expect(
@@ -61,12 +64,37 @@ import Testing
     for letter in "abcde" { #expect(try bench.contents("\(letter).done") == content) }
   }
 
+  @Test func manyShortFilesGetTheirFirstNamesBetweenTwoSyncs() throws {
+    let results = CommitGroup.commit(try plans(4))
+    #expect(outcomes(results) == "ok ok ok ok")
+    #expect(
+      bench.trace.events == ["syncfs"] + [String](repeating: "wait nameless", count: 4)
+        + ["link a.done", "link b.done", "link c.done", "link d.done", "syncfs"])
+    #expect(try bench.names() == ["a.done", "b.done", "c.done", "d.done"])
+    for letter in "abcd" { #expect(try bench.contents("\(letter).done") == content) }
+  }
+
+  /// A link cannot replace: there it takes a name to be renamed from.
+  @Test func shortFilesReplaceOlderOnes() throws {
+    bench.folder.makeFile("b.done", "older")
+    let results = CommitGroup.commit(try plans(4))
+    #expect(outcomes(results) == "ok ok ok ok")
+    let installed = bench.trace.events.filter { !$0.hasPrefix("wait") }
+    #expect(
+      installed == [
+        "syncfs", "link a.done", "link b.done", "link b", "rename b.done", "link c.done", "link d.done", "syncfs",
+      ])
+    #expect(try bench.contents("b.done") == content)
+    #expect(try bench.names() == ["a.done", "b.done", "c.done", "d.done"])
+  }
+
   @Test func failedSyncOfTheDataFailsTheWholeGroupBeforeAnyName() throws {
     let plans = try plans(4)
     bench.trace.fail("syncfs", with: .inputOutput)
     let results = CommitGroup.commit(plans)
     #expect(outcomes(results) == "writeFailed writeFailed writeFailed writeFailed")
-    #expect(!bench.trace.events.contains { $0.hasPrefix("rename") })
+    #expect(!bench.trace.events.contains { $0.hasPrefix("rename") || $0.hasPrefix("link") })
+    #expect(try bench.names().isEmpty)
     // Nothing that was not durable before is believed again.
     for plan in plans { #expect(plan.stage.received == 0) }
   }
@@ -84,9 +112,14 @@ import Testing
     #expect(bench.trace.events.first == "syncfs")
   }
 
-  @Test func failedWriteOfOneFileFailsThatOne() throws {
+  @Test(arguments: [true, false]) func failedWriteOfOneFileFailsThatOne(isNamed: Bool) throws {
+    bench.trace.cannotOpenNameless = isNamed
     let plans = try plans(4)
-    bench.trace.fail("wait c", with: .inputOutput)
+    if isNamed {
+      bench.trace.fail("wait c", with: .inputOutput)
+    } else {
+      bench.trace.fail("wait nameless", with: .inputOutput, after: 2)
+    }
     #expect(outcomes(CommitGroup.commit(plans)) == "ok ok writeFailed ok")
     #expect(!bench.exists("c.done"))
     #expect(bench.exists("d.done"))
@@ -116,13 +149,15 @@ import Testing
     #expect(bench.exists("a.journal") == isRefused)
   }
 
-  @Test func failedRenameFailsOnlyItsFile() throws {
+  @Test(arguments: [true, false]) func failedNameFailsOnlyItsFile(isNamed: Bool) throws {
+    bench.trace.cannotOpenNameless = isNamed
     let plans = try plans(4)
-    bench.trace.fail("rename d.done", with: .noSpace)
+    bench.trace.fail(isNamed ? "rename d.done" : "link d.done", with: .noSpace)
     #expect(outcomes(CommitGroup.commit(plans)) == "ok ok ok noSpace")
   }
 
-  @Test func takenNameFailsOnlyItsFile() throws {
+  @Test(arguments: [true, false]) func takenNameFailsOnlyItsFile(isNamed: Bool) throws {
+    bench.trace.cannotOpenNameless = isNamed
     bench.folder.makeFile("b.done", "older")
     let results = CommitGroup.commit(try plans(4, isReplacing: false))
     #expect(outcomes(results) == "ok exists ok ok")
@@ -139,6 +174,7 @@ import Testing
   }
 
   @Test func writeBySomebodyElseIsNoticed() throws {
+    bench.trace.cannotOpenNameless = true
     let plans = try plans(1)
     let intruder = try bench.folder.open().openFile(bytes("a"), .readWrite, permissions: 0)
     try intruder.write([1, 2, 3], at: 100)

@@ -11,6 +11,8 @@ final class Trace {
   fileprivate(set) var bytesRead = 0
   /// As on a file system without fallocate.
   var cannotReserve = false
+  /// As on a file system without O_TMPFILE.
+  var cannotOpenNameless = false
   /// What comes of reserving room.
   var reserveError: Errno?
   /// Of the directories, instead of the true one.
@@ -48,6 +50,19 @@ final class TracingDirectory: Directory {
 
   func openFile(_ path: [UInt8], _ mode: OpenMode, permissions: UInt32) throws(Errno) -> any File {
     TracingFile(try real.openFile(path, mode, permissions: permissions), text(path), trace)
+  }
+
+  func openNameless(permissions: UInt32) throws(Errno) -> (any File)? {
+    if trace.cannotOpenNameless { return nil }
+    try trace.note("open nameless")
+    guard let file = try real.openNameless(permissions: permissions) else { return nil }
+    return TracingFile(file, "nameless", trace)
+  }
+
+  func link(_ file: any File, as name: [UInt8]) throws(Errno) {
+    try trace.note("link \(text(name))")
+    try real.link(file, as: name)
+    (file as? TracingFile)?.name = text(name)
   }
 
   func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
@@ -95,7 +110,7 @@ final class TracingDirectory: Directory {
 
 final class TracingFile: File {
   private let real: any File
-  private let name: String
+  fileprivate var name: String
   private let trace: Trace
 
   init(_ real: any File, _ name: String, _ trace: Trace) {

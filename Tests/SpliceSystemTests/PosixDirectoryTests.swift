@@ -185,6 +185,32 @@ import Testing
     }
   }
 
+  @Test func namelessFileGetsOneNameAndReplacesNothing() throws {
+    temporary.makeDirectory("sub")
+    temporary.makeFile("taken", "older")
+    let folder = try temporary.open(".", .beneath)
+    let file = try #require(try folder.openNameless(permissions: 0o600))
+    try file.write(bytes("content"), at: 0)
+    #expect(try file.status().linkCount == 0)
+    #expect(throws: Errno.exists) { try folder.link(file, as: bytes("taken")) }
+    try folder.openDirectory(bytes("sub")).link(file, as: bytes("name"))
+    #expect(try contents(folder, "sub/name") == bytes("content"))
+    #expect(try contents(folder, "taken") == bytes("older"))
+    #expect(try file.status().linkCount == 1)
+    #expect(try file.status().mode == 0o600)
+  }
+
+  @Test func namelessFileGoesWithItsDescriptor() throws {
+    temporary.makeDirectory("sub")
+    let folder = try temporary.open("sub", .beneath)
+    do {
+      let file = try #require(try folder.openNameless(permissions: 0o600))
+      try file.write(bytes("content"), at: 0)
+    }
+    #expect(try folder.reader().next() == nil)
+    try temporary.open().removeDirectory(bytes("sub"))
+  }
+
   @Test func removeTellsFilesFromDirectories() throws {
     makeTree()
     let root = try temporary.open("root")

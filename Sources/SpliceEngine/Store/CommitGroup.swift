@@ -75,6 +75,8 @@ struct CommitGroup {
 
   private mutating func syncEach() {
     forEach { (member) throws(StoreError) in
+      // A sync of a file without a name need not write anything, and on btrfs it does not.
+      try member.plan.stage.nameData()
       try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
     }
     install()

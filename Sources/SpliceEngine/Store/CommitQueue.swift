@@ -13,33 +13,56 @@ package protocol CommitCandidate: AnyObject {
   func commitDidEnd(_ result: Result<FileStatus, StoreError>)
 }
 
-/// Collects candidates while a group is being committed; they are the next group. So one file is committed
+/// Collects candidates while groups are being committed; they are the next group. So one file is committed
 /// at once, and many share their syncs, without anybody waiting for company.
 ///
 /// Belongs to the loop's thread.
-package final class CommitQueue: PoolJob {
-  private let request: PoolRequest
+package final class CommitQueue {
+  /// While one group waits for the disk, another one makes it work.
+  private let rounds: [CommitRound]
   private var waiting: [any CommitCandidate] = []
 
-  // Owned by the job while one runs.
-  private var group: [any CommitCandidate] = []
-  private var results: [Result<FileStatus, StoreError>] = []
+  /// So many that wait are worth syncs of their own beside those that are under way.
+  private static let companyMin = 32
 
-  package init(_ loop: Loop) { request = PoolRequest(loop) }
+  package init(_ loop: Loop) { rounds = [CommitRound(loop), CommitRound(loop)] }
 
   package func add(_ candidate: any CommitCandidate) {
     waiting.append(candidate)
     submitNext()
   }
 
-  private func submitNext() {
-    guard !request.isInFlight, !waiting.isEmpty else { return }
-    swap(&group, &waiting)
+  fileprivate func submitNext() {
+    let isAlone = !rounds.contains { $0.isUnderWay }
+    guard waiting.count >= (isAlone ? 1 : Self.companyMin), let round = rounds.first(where: { !$0.isUnderWay })
+    else { return }
+    round.submit(&waiting, for: self)
+  }
+}
+
+/// One group on its way.
+private final class CommitRound: PoolJob {
+  private let request: PoolRequest
+  /// While it is under way.
+  private var queue: CommitQueue?
+
+  // Owned by the job while one runs.
+  private var group: [any CommitCandidate] = []
+  private var results: [Result<FileStatus, StoreError>] = []
+
+  init(_ loop: Loop) { request = PoolRequest(loop) }
+
+  var isUnderWay: Bool { queue != nil }
+
+  /// Takes all of `candidates`.
+  func submit(_ candidates: inout [any CommitCandidate], for queue: CommitQueue) {
+    self.queue = queue
+    swap(&group, &candidates)
     request.submit(self)
   }
 
   /// On a thread of the pool.
-  package func run() {
+  func run() {
     var plans: [CommitPlan] = []
     var planned: [Int] = []
     results = group.enumerated().map { index, candidate in
@@ -53,12 +76,14 @@ package final class CommitQueue: PoolJob {
   }
 
   /// On the loop's thread again.
-  package func finish(cancelled: Bool) {
+  func finish(cancelled: Bool) {
+    let queue = self.queue
     let done = group
     let results = self.results
+    self.queue = nil
     group.removeAll(keepingCapacity: true)
     self.results.removeAll(keepingCapacity: true)
     for (candidate, result) in zip(done, results) { candidate.commitDidEnd(result) }
-    submitNext()
+    queue?.submitNext()
   }
 }

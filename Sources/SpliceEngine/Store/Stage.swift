@@ -65,6 +65,8 @@ package final class Stage {
   /// The header on disk is another one than `header`, or there is none.
   private var journalIsForeign = true
   private var nameIsDurable = false
+  /// The data of a short file: nobody else can find it, and it goes with this process.
+  private var isNameless = false
   /// Nil once it is known what is held.
   private var unread: Unread?
   /// `resume` was called: bytes may be appended, and room for them is reserved.
@@ -416,17 +418,10 @@ package final class Stage {
   }
 
   private func cutToReceived() throws(Errno) -> Bool {
-    let file: any File
     let isNew = data == nil
-    if let data {
-      file = data
-    } else {
-      do throws(Errno) {
-        file = try location.directory.openFile(location.dataName, .createNew, permissions: 0o600)
-      } catch { throw error == .exists ? .busy : error }
-      knownStamp = try claim(file).key.stamp
-      data = file
-    }
+    let file: any File
+    if let data { file = data } else { file = try makeData() }
+    data = file
     durable = min(durable, received)
     // The journal first: it must never vouch for bytes that are about to be replaced. One that says too much is written
     // anew: cut, it could be left without what it says of the blocks that stay.
@@ -456,17 +451,55 @@ package final class Stage {
       if missing > Limits.shortFileMax { isReserved = try file.reserve(from: received, count: missing) }
     } catch {
       // No room is no reason to read everything again the next time.
-      knownStamp = try stamp(file)
+      try noteChange(of: file)
       throw error
     }
-    knownStamp = try stamp(file)
+    try noteChange(of: file)
     if let log { try enter(.session(boot: boot.id), in: log) }
     return isReserved
+  }
+
+  private func makeData() throws(Errno) -> any File {
+    // Nearly always whole and committed at once: until then it is in nobody's way in the folder of all stages.
+    if header.size <= Limits.shortFileMax,
+      let file = try location.directory.openNameless(permissions: Self.ownerMode)
+    {
+      isNameless = true
+      return file
+    }
+    let file: any File
+    do throws(Errno) {
+      file = try location.directory.openFile(location.dataName, .createNew, permissions: Self.ownerMode)
+    } catch { throw error == .exists ? .busy : error }
+    knownStamp = try claim(file).key.stamp
+    return file
+  }
+
+  /// For a short file that is to outlive this process, or that a rename has to put into its place.
+  func nameData() throws(StoreError) {
+    guard isNameless, let data else { return }
+    do throws(Errno) {
+      // One of an earlier file of this name; see `rewriteJournal`.
+      try removeIfThere(location.journalName)
+      // Before anybody can find it.
+      guard try data.tryLock() else { throw .busy }
+      try location.directory.link(data, as: location.dataName)
+      isNameless = false
+      knownStamp = try stamp(data)
+    } catch {
+      throw error == .busy || error == .exists ? StoreError(.locked) : StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// After a change of our own.
+  private func noteChange(of file: any File) throws(Errno) {
+    if !isNameless { knownStamp = try stamp(file) }
   }
 
   /// Throws when somebody else wrote to the stage while it was ours. The stamps in the journal stay the old
   /// ones then, so the next opening reads all bytes again.
   private func requireUntouched(_ file: any File) throws(StoreError) {
+    if isNameless { return }
     let now: UInt64
     do throws(Errno) { now = try stamp(file) } catch { throw StoreError(error, otherwise: .readFailed) }
     guard now == knownStamp else { throw StoreError(.changed) }
@@ -478,7 +511,7 @@ package final class Stage {
     guard let old = log else {
       // A journal nobody could read would only be mistaken for this one. Nearly always there is none, and of one that
       // was to take its place even less: a small file has no time to look for that.
-      try removeIfThere(location.journalName)
+      if !isNameless { try removeIfThere(location.journalName) }
       return
     }
     let stamp = knownStamp ?? 0
@@ -555,7 +588,7 @@ package final class Stage {
         try data.write(pieces, at: offset)
       }
       isWriteTorn = false
-      knownStamp = try stamp(data)
+      try noteChange(of: data)
       if let ahead {
         try didStore(to: end, blockDigest, isRepeat: offset < front, ahead)
       } else {
@@ -697,6 +730,7 @@ package final class Stage {
   /// The journal, made now if there was none.
   private func journal() throws(Errno) -> RecordLog {
     if let log { return log }
+    require(!isNameless, "a journal is of data that can be found")
     let log = try RecordLog(newFile(location.journalName), newHeader: header.encoded())
     restated = 0
     try enter(.session(boot: boot.id), in: log)
@@ -712,6 +746,7 @@ package final class Stage {
   /// Only after it returns may the bytes be acknowledged as durable.
   package func checkpoint() throws(StoreError) {
     guard let data else { return }
+    try nameData()
     try requireUntouched(data)
     try mark(data)
     try syncOrDistrust { () throws(Errno) in try data.syncData() }
@@ -753,6 +788,7 @@ package final class Stage {
   private func distrust() {
     ahead = nil
     received = durable
+    if isNameless { return data = nil }
     // From now on it looks like written by somebody else, so that nobody takes it up without reading it.
     if let data { _ = succeeds { () throws(StoreError) in try mark(data) } }
     // Then at once: whoever takes the stage up after a kill in the middle of this reads what the disk has.
@@ -864,7 +900,7 @@ package final class Stage {
         isWriteTorn = true
         try data.copy(from: source.file, at: received, count: end - received)
         isWriteTorn = false
-        knownStamp = try stamp(data)
+        try noteChange(of: data)
         guard geometry.tail(of: end) == 0 else {
           try hashTail(data, to: end)
           continue
@@ -916,6 +952,7 @@ package final class Stage {
   func sync(_ sync: (any File) throws(Errno) -> Void) throws(StoreError) {
     guard let data, let sealedAs else { panic("a stage is sealed before it is synced") }
     try syncOrDistrust { () throws(Errno) in try sync(data) }
+    if isNameless { return }
     do throws(Errno) {
       // Syncing takes its time; a write by somebody else in between has left its mark.
       guard try data.status().modified == sealedAs else { throw .stale }
@@ -935,6 +972,38 @@ package final class Stage {
   /// - Parameter replacing: false fails with EXISTS when the name is taken.
   func install(in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) -> FileStatus {
     guard let data, sealedAs != nil else { panic("a stage is sealed before it gets its name") }
+    if try !link(data, in: directory, as: name, replacing: replacing) {
+      try rename(data, to: directory, as: name, replacing: replacing)
+    }
+    isCommitted = true
+    room = nil
+    do throws(Errno) {
+      if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
+      return try data.status()
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// Returns false when it takes a rename: another file of that name is to be replaced, or this one has a name already.
+  private func link(
+    _ data: any File, in directory: any Directory, as name: [UInt8], replacing: Bool
+  ) throws(StoreError) -> Bool {
+    guard isNameless else { return false }
+    do throws(Errno) {
+      try directory.link(data, as: name)
+    } catch {
+      guard error == .exists, replacing else { throw StoreError(error, otherwise: .writeFailed) }
+      try nameData()
+      return false
+    }
+    isNameless = false
+    return true
+  }
+
+  private func rename(
+    _ data: any File, to directory: any Directory, as name: [UInt8], replacing: Bool
+  ) throws(StoreError) {
     do throws(Errno) {
       // A name can have been given to another file while this one was written.
       guard try isNamed(data.status()) else { throw .stale }
@@ -943,10 +1012,6 @@ package final class Stage {
     }
     do throws(Errno) {
       try location.directory.rename(location.dataName, to: directory, as: name, replacing: replacing)
-      isCommitted = true
-      room = nil
-      if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
-      return try data.status()
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -1001,6 +1066,7 @@ package final class Stage {
     if unread != nil { return }
     if received == 0 { return try discard() }
     guard isWriting else { return }
+    try nameData()
     if !isWriteTorn { try requireUntouched(data) }
     do throws(Errno) {
       // Gives back the room that was reserved.
@@ -1035,6 +1101,7 @@ package final class Stage {
     ahead = nil
     received = 0
     durable = 0
+    if isNameless { return }
     do throws(Errno) {
       try removeJournal()
       try removeIfThere(location.dataName)

@@ -23,6 +23,10 @@ package struct DiskFaults {
 /// names that was not synced may survive a power cut or not, each by itself, but not before an earlier one
 /// of the same name; a rename is never half done.
 package final class Disk {
+  private struct Nameless {
+    weak var inode: Inode?
+  }
+
   private struct NameChange {
     /// What each name means afterwards; nil: nothing.
     var effects: [(directory: Inode, name: [UInt8], inode: Inode?)]
@@ -41,6 +45,8 @@ package final class Disk {
   package internal(set) var refusedSyncs = 0
   package internal(set) var hasRefusedToSyncAll = false
   private var pending: [NameChange] = []
+  /// Made without a name, while somebody has them open or they have got one.
+  private var nameless: [Nameless] = []
   private var lastInode: UInt64 = 1
   /// Rises with every change of a name, as seen and as stable.
   package private(set) var revision = 0 { didSet { Inode.mutations += 1 } }
@@ -58,8 +64,17 @@ package final class Disk {
     return Inode(lastInode, kind, Metadata(mode: mode, modified: stamp, changed: stamp))
   }
 
+  func makeNameless(mode: UInt32, _ stamp: Timestamp) -> Inode {
+    let inode = make(.regular, mode: mode, stamp)
+    inode.isNameless = true
+    nameless.removeAll { $0.inode == nil }
+    nameless.append(Nameless(inode: inode))
+    return inode
+  }
+
   func link(_ inode: Inode, in directory: Inode, as name: [UInt8], _ stamp: Timestamp) {
     directory.entries[name] = inode
+    inode.isNameless = false
     change(NameChange(effects: [(directory, name, inode)]), [directory], stamp)
   }
 
@@ -127,10 +142,10 @@ package final class Disk {
     revision += 1
   }
 
-  /// Everything that is seen or stable under some name, in one order.
+  /// Everything that is open, or seen or stable under some name, in one order.
   private func allInodes() -> [Inode] {
     var seen: [UInt64: Inode] = [:]
-    var queue = [root]
+    var queue = [root] + nameless.compactMap { $0.inode }
     while let inode = queue.popLast() {
       guard seen.updateValue(inode, forKey: inode.number) == nil else { continue }
       // In an order that does not depend on how a dictionary happens to be laid out.

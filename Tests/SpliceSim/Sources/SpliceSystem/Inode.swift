@@ -24,6 +24,8 @@ package final class Inode {
   /// Names, for a directory.
   package var entries: [[UInt8]: Inode] = [:]
   package internal(set) var stableEntries: [[UInt8]: Inode] = [:]
+  /// Made without a name, and has none yet.
+  var isNameless = false
   /// The open file that holds the lock.
   weak var lock: OpenFile?
   /// Rises with every change of what is seen, and of what is stable.

@@ -71,6 +71,25 @@ package final class PosixDirectory: Directory {
     return PosixFile(made, process)
   }
 
+  /// By chance there is no such thing, so that both ways are gone.
+  package func openNameless(permissions: UInt32) throws(Errno) -> (any File)? {
+    try process.call("open nameless", changes: true)
+    try failNow()
+    if World.current.chance(4) { return nil }
+    if disk.faults.isFull, World.current.chance(4) { throw .noSpace }
+    return PosixFile(disk.makeNameless(mode: permissions, process.machine.stampNow), process)
+  }
+
+  package func link(_ file: any File, as name: [UInt8]) throws(Errno) {
+    guard let file = file as? PosixFile else { panic("a file of another world") }
+    try process.call("link \(file.inode.number) \(text(name))", changes: true)
+    try failNow()
+    if inode.entries[name] != nil { throw .exists }
+    let stamp = process.machine.stampNow
+    file.inode.touch(stamp)
+    disk.link(file.inode, in: inode, as: name, stamp)
+  }
+
   package func openDirectory(_ path: [UInt8]) throws(Errno) -> any Directory {
     try process.call("open directory \(text(path))", changes: false)
     let found = try Self.find(path, from: start(path))

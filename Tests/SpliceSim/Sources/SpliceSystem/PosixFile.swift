@@ -17,7 +17,7 @@ package final class PosixFile: File {
   package let descriptor: Int32
   private let process: SimProcess
   private let open: OpenFile
-  private var inode: Inode { open.inode }
+  var inode: Inode { open.inode }
   private var machine: Machine { process.machine }
   private var faults: DiskFaults { machine.disk.faults }
 
@@ -103,7 +103,8 @@ package final class PosixFile: File {
       inode.syncFailing(world)
       throw process.refusedSync()
     }
-    inode.sync(all: all)
+    // What has no name cannot be found after a power cut: btrfs writes nothing of it.
+    if !inode.isNameless { inode.sync(all: all) }
   }
 
   package func startWriteback(from offset: UInt64, count: UInt64) {
@@ -163,6 +164,6 @@ extension Inode {
   func status(device: UInt64) -> FileStatus {
     FileStatus(
       device: device, inode: number, size: UInt64(cached.size), mode: metadata.mode, kind: kind,
-      modified: metadata.modified, changed: metadata.changed, linkCount: 1)
+      modified: metadata.modified, changed: metadata.changed, linkCount: isNameless ? 0 : 1)
   }
 }

@@ -1,0 +1,53 @@
+// How candidates share rounds of syncs.
+
+import SpliceSystem
+import SpliceUV
+import SpliceWire
+import Testing
+
+@testable import SpliceEngine
+
+@Suite struct CommitQueueTests {
+  /// Cannot be committed, and hears so.
+  private final class Candidate: CommitCandidate {
+    var ends = 0
+    var whenEnded: () -> Void = {}
+
+    func planCommit() throws(StoreError) -> CommitPlan { throw StoreError(.denied) }
+
+    func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
+      ends += 1
+      whenEnded()
+    }
+  }
+
+  @Test func secondRoundBeginsBesideTheFirstWhenItHasCompany() throws {
+    let loop = try Loop()
+    let queue = CommitQueue(loop)
+    let candidates = (0..<100).map { _ in Candidate() }
+    queue.add(candidates[0])
+    for candidate in candidates[1..<32] { queue.add(candidate) }
+    #expect(loop.inFlightCount == 1)
+    queue.add(candidates[32])
+    #expect(loop.inFlightCount == 2)
+    // There is no third.
+    for candidate in candidates[33...] { queue.add(candidate) }
+    #expect(loop.inFlightCount == 2)
+    loop.run()
+    for candidate in candidates { #expect(candidate.ends == 1) }
+    loop.close()
+  }
+
+  @Test func oneFileDoesNotWaitForCompany() throws {
+    let loop = try Loop()
+    let queue = CommitQueue(loop)
+    let (first, second) = (Candidate(), Candidate())
+    // From where a transfer hears of its end, too.
+    first.whenEnded = { queue.add(second) }
+    queue.add(first)
+    loop.run()
+    #expect(first.ends == 1)
+    #expect(second.ends == 1)
+    loop.close()
+  }
+}
