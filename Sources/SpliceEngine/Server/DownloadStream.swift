@@ -269,8 +269,12 @@ final class DownloadStream: ServerStream, PoolJob {
   private func perform() throws(StoreError) -> Outcome {
     switch job {
     case .open:
-      source = try connection.store.openSource(path)
-      return .none
+      let source = try connection.store.openSource(path)
+      self.source = source
+      // Another job for so little would take longer than what it does.
+      guard startsAtOnce, want.held == 0, source.size > 0, source.size <= Limits.shortFileMax else { return .none }
+      try prepare(source, from: 0)
+      return .prepared(from: 0)
     case .prove(let bytes):
       guard let source, try source.extendBook(toCover: bytes, budget: Self.proveBudget) else { return .none }
       return .proved(try source.proof(of: bytes))
@@ -347,7 +351,9 @@ final class DownloadStream: ServerStream, PoolJob {
       sender?.begin(at: prefix)
       report?.begin(at: prefix.bytes, of: size)
     case .checked: unchecked.removeFirst()
-    case .prepared(let first): didPrepare(from: first)
+    case .prepared(let first):
+      if case .open = job { didOpen() }
+      didPrepare(from: first)
     }
     submitNext()
     connection.link?.flushSoon()
