@@ -28,7 +28,8 @@ for package in $missing; do
       architecture=${package##*:}
       if [ "$architecture" != "$native" ] && ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
         $as_root dpkg --add-architecture "$architecture"
-        $as_root apt-get update
+        # A mirror in the middle of its own update refuses a list; the packages may be had all the same.
+        $as_root apt-get update || echo "some package lists are missing" >&2
       fi ;;
   esac
 done

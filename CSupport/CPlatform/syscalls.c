@@ -145,13 +145,21 @@ int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, 
     return open_resolved(directory, resolve, text, flags, (mode_t)(permissions & 07777));
 }
 
+/* -1 until it is known. Without /proc a process like this one could give a file its first name only since Linux 6.10,
+ * and where a policy forbids links it never can. */
+static atomic_int can_link_nameless = -1;
+
 int csplice_open_nameless(int directory, uint32_t permissions)
 {
-    /* Without /proc a process like this one could give it a name only since Linux 6.10. */
-    static atomic_int has_proc = -1;
-    if (has_proc < 0)
-        has_proc = access("/proc/self/fd", X_OK) == 0;
-    if (!has_proc)
+    if (can_link_nameless < 0)
+        can_link_nameless = access("/proc/self/fd", X_OK) == 0;
+    if (!can_link_nameless)
+        return -EOPNOTSUPP;
+    /* Those of which it is known what a first name costs: ZFS waits for the disk at each. */
+    struct statfs status;
+    if (fstatfs(directory, &status) < 0 ||
+        (status.f_type != EXT4_SUPER_MAGIC && status.f_type != XFS_SUPER_MAGIC && status.f_type != BTRFS_SUPER_MAGIC &&
+         status.f_type != F2FS_SUPER_MAGIC && status.f_type != TMPFS_MAGIC))
         return -EOPNOTSUPP;
     int fd = open_plain(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)(permissions & 07777));
     /* What a kernel says that does not know the flag. */
@@ -168,14 +176,18 @@ int csplice_link(int fd, int directory, const uint8_t *name, size_t count)
     do
         result = linkat(fd, "", directory, text, AT_EMPTY_PATH);
     while (result < 0 && errno == EINTR);
-    /* Before Linux 6.10 that takes a capability. */
-    if (result == 0 || errno != ENOENT)
-        return result < 0 ? -errno : 0;
-    snprintf(in_proc, sizeof in_proc, "/proc/self/fd/%d", fd);
-    do
-        result = linkat(AT_FDCWD, in_proc, directory, text, AT_SYMLINK_FOLLOW);
-    while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : 0;
+    if (result < 0 && errno == ENOENT) { /* Before Linux 6.10 that takes a capability. */
+        snprintf(in_proc, sizeof in_proc, "/proc/self/fd/%d", fd);
+        do
+            result = linkat(AT_FDCWD, in_proc, directory, text, AT_SYMLINK_FOLLOW);
+        while (result < 0 && errno == EINTR);
+    }
+    if (result == 0)
+        return 0;
+    /* The next try is to need no link. */
+    if (errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EOPNOTSUPP)
+        can_link_nameless = 0;
+    return -errno;
 }
 
 static void describe(const struct stat *from, struct csplice_status *out)

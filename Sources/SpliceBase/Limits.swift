@@ -47,7 +47,8 @@ package enum Limits {
   package static let rateMin: UInt64 = 1 << 10
   /// Memory that one transfer takes beside the buffers, rounded up: with it `--memory` bounds how many there are.
   package static let transferCost = 16 << 10
-  /// Up to here a file is waited for and stored by one job; no room is reserved for so little.
+  /// Up to here a file is waited for and stored by one job, opened to be sent and prepared by one, and has no name
+  /// before it is whole; no room is reserved for so little.
   package static let shortFileMax: UInt64 = 64 << 10
   /// Blocks of one transfer that are asked for again at a time.
   package static let repeatsMax = 64

@@ -100,7 +100,7 @@ package final class ClientRun: LinkOwner {
     self.observer = observer
     loop = try Loop()
     pool = BufferPool(bytes: Self.bufferBytes)
-    commits = CommitQueue(loop)
+    commits = CommitQueue(loop, roundsMax: 2)
     boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     let now = SystemClock.wallNow()
     // Rises from run to run by the clock, and within a run by one for each offer.

@@ -16,6 +16,8 @@ package final class RequestTask: ClientTask {
 
   private let type: FrameType
   private let path: [UInt8]
+  /// For people: the root has no name of its own.
+  private var shownPath: [UInt8] { path.isEmpty ? [UInt8(ascii: "/")] : path }
   private let completion: (Answer) -> Void
   private var owner: ClientRun?
   private var entries: [ListEntry] = []
@@ -60,7 +62,7 @@ package final class RequestTask: ClientTask {
       owner?.didProgress(self)
     default:
       end(.failed(ClientError(
-        .malformed, path: path, text: [UInt8]("the server sent a message that does not belong here"),
+        .malformed, path: shownPath, text: [UInt8]("the server sent a message that does not belong here"),
         isResumable: true)))
     }
   }
@@ -68,7 +70,7 @@ package final class RequestTask: ClientTask {
   package func handle(_ error: ErrorMessage) {
     // The first try may have removed it before the link broke.
     if type == .remove, attempts > 1, error.code == .notFound { return end(.removed) }
-    let failure = ClientError(error, path: path)
+    let failure = ClientError(error, path: shownPath)
     if error.code == .busy || error.code == .shuttingDown {
       owner?.retryLater(self, because: failure)
     } else {

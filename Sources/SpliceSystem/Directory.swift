@@ -55,7 +55,7 @@ package protocol Directory: AnyObject {
   /// A file for reading and writing that has no name yet, in the file system of this directory. It goes with its last
   /// descriptor, or with its process, unless `link` has given it a name.
   ///
-  /// - Returns: nil where the file system has no such thing, or this process could not name it.
+  /// - Returns: nil where the file system has no such thing or is slow with it, or this process could not name it.
   /// The corresponding C function is `openat(2)` with `O_TMPFILE`.
   func openNameless(permissions: UInt32) throws(Errno) -> (any File)?
 
@@ -91,6 +91,9 @@ package protocol Directory: AnyObject {
   /// The corresponding C function is `fstat(2)` on a descriptor of `openat2(2)` with `O_PATH`.
   func status(_ path: [UInt8], followLinks: Bool) throws(Errno) -> FileStatus
 
+  /// There is something of this name; a link counts as itself.
+  func has(_ name: [UInt8]) throws(Errno) -> Bool
+
   func reader() throws(Errno) -> any DirectoryReader
 
   /// Throws `.accessDenied` or `.readOnly` when this user cannot make names here. The C function is
@@ -108,4 +111,16 @@ package protocol Directory: AnyObject {
   /// Bytes that this user may still take on the file system; `UInt64.max` where it does not say.
   /// The corresponding C function is `fstatvfs(3)`.
   func freeSpace() throws(Errno) -> UInt64
+}
+
+extension Directory {
+  package func has(_ name: [UInt8]) throws(Errno) -> Bool {
+    do throws(Errno) {
+      _ = try status(name, followLinks: false)
+      return true
+    } catch {
+      guard error == .noEntry else { throw error }
+      return false
+    }
+  }
 }

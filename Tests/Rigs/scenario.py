@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """scenario.py setup|run|check KIND DIR [OUT] - one transfer, so that every call it makes can be broken, and the check after it.
 
-KIND is WHAT or WHAT-PROGRAM, where WHAT is small, resume, overwrite, overwrite-large, folder or download (fetch with a
-part of it there). `run` prints what was promised (ACK, DURABLE n) and what was seen (EXIT status, DIED, ...). `check` holds it:
+KIND is small, group (twelve at a time, which share their syncs), resume, overwrite, overwrite-large, folder, download (fetch
+with a part of it there) or group-download. `run` prints what was promised (ACK, DURABLE n) and what was seen (EXIT status,
+DIED, ...). `check` holds it:
 - a promise is never false: after ACK the new version is there, whole, and so is every byte that DURABLE counted;
 - without ACK the client says why in one line with the path in it, and its status says so;
 - a reader sees the old version or the new one;
@@ -16,8 +17,9 @@ import sys
 
 import rig
 
-action, kind, folder = sys.argv[1:4]
-what = kind
+action, what, folder = sys.argv[1:4]
+is_group = what.startswith("group")
+is_download = what.endswith("download")
 root = os.path.join(folder, "root")
 down = os.path.join(folder, "down")
 cache = os.path.join(folder, "cache")
@@ -27,18 +29,18 @@ SMALL = rig.data("small", 5000)
 LARGE = rig.data("large", 3 * rig.MIB + 12345)
 options = ("--checkpoint", "1MiB,1", "--log", "info")
 name = "deep/er/file" if what == "folder" else "file"
-content = SMALL if what in ("small", "overwrite", "folder") else LARGE
+content = SMALL if what in ("small", "overwrite", "folder") or is_group else LARGE
+company = [f"file{number}" for number in range(1, 12)] if is_group else []
 old = OLD if what.startswith("overwrite") else None
-seen = os.path.join(root, name) if what != "download" else os.path.join(down, "file")
+target = down if is_download else root
 environment = {"XDG_CACHE_HOME": cache}
 
 
 def setup():
     for path in (root, down, cache, sources):
         os.makedirs(path)
-    rig.write(os.path.join(sources, "file"), content)
-    if what == "download":
-        rig.write(os.path.join(root, "file"), content)
+    for file in ["file", *company]:
+        rig.write(os.path.join(root if is_download else sources, file), content)
     if old:
         rig.write(os.path.join(root, name), old)
     if what in ("resume", "download"):
@@ -55,9 +57,12 @@ def setup():
 
 
 def transfer(url, under=()):
-    if what == "download":
-        return rig.get(url, down + "/", env=environment, seconds=25, under=under)
-    return rig.put(url, os.path.join(sources, "file"), env=environment, seconds=25, under=under)
+    if is_group:
+        url = url.removesuffix(name)
+    if is_download:
+        return rig.get(url, down + "/", *(["-r"] if is_group else []), env=environment, seconds=25, under=under)
+    paths = [os.path.join(sources, file) for file in [*company, "file"]]
+    return rig.put(url, paths[0], *paths[1:], env=environment, seconds=25, under=under)
 
 
 def run():
@@ -130,14 +135,16 @@ def check(out):
     if status is not None and not has_ack and status != "-9" and not is_loader(status, words["SAID"]):
         rig.expect(status in ("1", "75"), f"CRASH: the client ended with {status}")
         lines = [line for line in words["SAID"].split(" || ") if line]
-        names = "file" in lines[0] or "connect" in lines[0] if len(lines) == 1 else False
-        rig.expect(names, f"UNCLEAR: {words['SAID']}")
+        # Of a group also the folder that could not be listed.
+        names = all("file" in line or "connect" in line or is_group and line.startswith("splice: /:") for line in lines)
+        rig.expect(names and (len(lines) == 1 or 0 < len(lines) <= len(company) + 1), f"UNCLEAR: {words['SAID']}")
 
-    now = rig.read(seen)
-    if has_ack:
-        rig.expect(now == content, "FALSE: acknowledged and not there" if now is None else "FALSE: not what was acknowledged")
-    else:
-        rig.expect(now in (old, content), "HALF: neither the old version nor the new one" if now else "GONE: the old version")
+    for file in [*company, name]:
+        now = rig.read(os.path.join(target, file))
+        if has_ack:
+            rig.expect(now == content, "FALSE: acknowledged and not there" if now is None else "FALSE: not what was acknowledged")
+        else:
+            rig.expect(now in (old, content), "HALF: neither the old version nor the new one" if now else "GONE: the old version")
     log = os.path.join(os.path.dirname(folder), "log")
     if os.path.exists(log):
         with open(log, encoding="utf-8", errors="replace") as file:
@@ -148,14 +155,16 @@ def check(out):
     try:
         result = transfer(daemon.url(name))
         rig.expect(result.status == 0, f"STUCK: the next try ends with {result.status}: {result.error}")
-        rig.expect(rig.read(seen) == content, "WRONG: the next try stored something else")
-        if now != content and what != "download":
+        for file in [*company, name]:
+            rig.expect(rig.read(os.path.join(target, file)) == content, "WRONG: the next try stored something else")
+        if now != content and not is_download and not is_group:
             start = result.receipts[0]["resumed_from"]
             rig.expect(start >= durable, f"SHRUNK: {durable} bytes were durable, {start} are offered")
         rig.expect(rig.client("verify", daemon.url(name)).status == 0, "UNPROVED: verify does not hold")
         rig.expect_nothing_staged(root)
-        if what == "download":
-            rig.expect(os.listdir(down) == ["file"], f"LEFT: {os.listdir(down)} after all is done")
+        if is_download:
+            left = set(os.listdir(down)) - {"file", *company}
+            rig.expect(not left, f"LEFT: {left} after all is done")
     finally:
         status = daemon.stop()
     rig.expect(status == 0, f"CRASH: the next daemon ended with {status}")

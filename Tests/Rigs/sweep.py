@@ -2,8 +2,8 @@
 """sweep.py kills|faults [--quick] [--kinds A,B] - breaks every system call of one transfer, one at a time.
 
 kills   proves promises 3 and 4 against kill -9: of the daemon and of the client, before and after each call that changes
-        something on disk, and at each call that sends bytes; for one small upload, one resumed upload, one overwrite
-        and one download.
+        something on disk, and at each call that sends bytes; for one small upload, many at a time, one resumed upload,
+        one overwrite and one download.
 faults  proves that a call that fails (open, read, write, sync, rename, mkdir, fallocate, sendfile, ...; with EIO, ENOSPC,
         EINTR, EMFILE, or with less than was asked for) never makes a false receipt, a crash, a mute error or a lost
         old file, and that a failed sync is final.
@@ -24,7 +24,7 @@ import rig
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("what", choices=["kills", "faults"])
 parser.add_argument("--quick", action="store_true")
-parser.add_argument("--kinds", default="small,resume,overwrite,overwrite-large,folder,download")
+parser.add_argument("--kinds", default="small,group,group-download,resume,overwrite,overwrite-large,folder,download")
 parser.add_argument("--jobs", type=int, default=os.cpu_count())
 arguments = parser.parse_args()
 rig.need("gcc", "strace")
@@ -35,10 +35,10 @@ totals = {"runs": 0, "broken": 0}
 KILLS = "A:kill,A:killafter,W:torn"
 FAULTS = (
     "open:EIO,open:ENOSPC,open:EMFILE,open:EINTR,W:EIO,W:ENOSPC,W:EINTR,W:short,S:EIO,S:ENOSPC,S:EINTR,S:gate,"
-    "rename:EIO,rename:ENOSPC,rename:EINTR,mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
+    "rename:EIO,rename:ENOSPC,rename:EINTR,link:EIO,link:ENOSPC,link:EINTR,link:EPERM,mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
     "ftruncate:EIO,unlink:EIO,R:EIO,R:EINTR,R:short")
 if arguments.quick:
-    FAULTS = "open:EIO,W:EIO,W:ENOSPC,W:short,S:EIO,S:gate,rename:EIO,fallocate:ENOSPC,R:EIO"
+    FAULTS = "open:EIO,W:EIO,W:ENOSPC,W:short,S:EIO,S:gate,rename:EIO,link:EIO,fallocate:ENOSPC,R:EIO"
 LASTING = "W:EIO,W:ENOSPC,S:EIO,R:EIO"
 # Calls that the shim does not see: by strace, in the daemon and in the client.
 SEND = "sendmsg,sendto,write,writev,sendfile"

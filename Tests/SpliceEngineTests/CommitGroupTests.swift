@@ -74,7 +74,7 @@ import Testing
     for letter in "abcd" { #expect(try bench.contents("\(letter).done") == content) }
   }
 
-  /// A link cannot replace: there it takes a name to be renamed from.
+  /// A link cannot replace: there it takes a name to be renamed from, which is on the disk before the old file goes.
   @Test func shortFilesReplaceOlderOnes() throws {
     bench.folder.makeFile("b.done", "older")
     let results = CommitGroup.commit(try plans(4))
@@ -82,7 +82,7 @@ import Testing
     let installed = bench.trace.events.filter { !$0.hasPrefix("wait") }
     #expect(
       installed == [
-        "syncfs", "link a.done", "link b.done", "link b", "rename b.done", "link c.done", "link d.done", "syncfs",
+        "link b", "syncfs", "link a.done", "rename b.done", "link c.done", "link d.done", "syncfs",
       ])
     #expect(try bench.contents("b.done") == content)
     #expect(try bench.names() == ["a.done", "b.done", "c.done", "d.done"])
@@ -164,7 +164,35 @@ import Testing
     #expect(try bench.contents("b.done") == bytes("older"))
   }
 
+  /// Put there by another program since it was looked for: the next try replaces it.
+  @Test func nameThatIsTakenInTheLastMomentFailsOnlyItsFile() throws {
+    let plans = try plans(4)
+    bench.trace.whenNoted["link c.done"] = { [bench] in bench.folder.makeFile("c.done", "theirs") }
+    #expect(outcomes(CommitGroup.commit(plans)) == "ok ok changed ok")
+    #expect(try bench.contents("c.done") == bytes("theirs"))
+  }
+
+  /// What is not known to be on the disk gets no receipt, whatever a mount does to the numbers of devices.
+  @Test func groupWithoutAFolderOnItsFileSystemFails() throws {
+    let elsewhere = try StageBench()
+    elsewhere.trace.device = 4711
+    let plans = try plans(4).map { plan in
+      CommitPlan(
+        stage: plan.stage, claim: plan.claim, directory: elsewhere.directory, name: plan.name, isReplacing: true)
+    }
+    #expect(outcomes(CommitGroup.commit(plans)) == "badPath badPath badPath badPath")
+    #expect(try elsewhere.names().isEmpty)
+  }
+
+  /// Overlays whose layers are different file systems give a file another device than its folder.
+  @Test func filesWithADeviceOfTheirOwnAreSyncedWithTheirFolder() throws {
+    bench.trace.device = 4711
+    #expect(outcomes(CommitGroup.commit(try plans(4))) == "ok ok ok ok")
+    #expect(bench.trace.events.count { $0 == "syncfs" } == 2)
+  }
+
   @Test func wrongProofFailsBeforeAnythingIsTouched() throws {
+    bench.trace.cannotOpenNameless = true
     var plans = try plans(1)
     plans[0] = CommitPlan(
       stage: plans[0].stage, claim: bench.proof(pattern(5000, seed: 7)), directory: bench.directory,

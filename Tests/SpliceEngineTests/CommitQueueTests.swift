@@ -23,7 +23,7 @@ import Testing
 
   @Test func secondRoundBeginsBesideTheFirstWhenItHasCompany() throws {
     let loop = try Loop()
-    let queue = CommitQueue(loop)
+    let queue = CommitQueue(loop, roundsMax: 2)
     let candidates = (0..<100).map { _ in Candidate() }
     queue.add(candidates[0])
     for candidate in candidates[1..<32] { queue.add(candidate) }
@@ -40,7 +40,7 @@ import Testing
 
   @Test func oneFileDoesNotWaitForCompany() throws {
     let loop = try Loop()
-    let queue = CommitQueue(loop)
+    let queue = CommitQueue(loop, roundsMax: 2)
     let (first, second) = (Candidate(), Candidate())
     // From where a transfer hears of its end, too.
     first.whenEnded = { queue.add(second) }

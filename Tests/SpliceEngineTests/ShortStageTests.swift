@@ -34,8 +34,6 @@ import Testing
   }
 
   @Test func partOfItIsKeptWhenItIsClosed() throws {
-    // Of an earlier file that had this name: it must not vouch for the new one.
-    bench.folder.makeFile("a.journal", "old")
     let stage = try open()
     try bench.fill(stage, content, to: 1000)
     bench.trace.forget()
@@ -55,7 +53,33 @@ import Testing
     bench.trace.fail("write nameless", with: .noSpace)
     #expect(throws: StoreError.self) { try bench.append(stage, content) }
     try stage.close()
+    #expect(try bench.names() == ["a"])
     #expect(try open().received == 1000)
+  }
+
+  /// Of an earlier file that had this name: it must not vouch for the new one.
+  @Test func journalOfAnEarlierFileGoesBeforeTheNameIsThere() throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 1000)
+    bench.trace.fail("write nameless", with: .noSpace)
+    #expect(throws: StoreError.self) { try bench.append(stage, content) }
+    bench.folder.makeFile("a.journal", "old")
+    var wasThere = true
+    bench.trace.whenNoted["link a"] = { [bench] in wasThere = bench.exists("a.journal") }
+    try stage.close()
+    #expect(!wasThere)
+  }
+
+  @Test(arguments: [Errno.inputOutput, .noSpace]) func nameThatIsRefusedIsAnError(error: Errno) throws {
+    let stage = try open()
+    try bench.fill(stage, content, to: 1000)
+    bench.trace.fail("link a", with: error)
+    let refused = #expect(throws: StoreError.self) { try stage.checkpoint() }
+    #expect(refused?.cause == error)
+    #expect(stage.durable == 0)
+    // Another try is another name, not another sync of what was refused.
+    try stage.checkpoint()
+    #expect(stage.durable == 1000)
   }
 
   @Test func checkpointGivesItAName() throws {
@@ -77,6 +101,7 @@ import Testing
     let stage = try open()
     try bench.fill(stage, content, to: 1000)
     bench.folder.makeFile("a", "theirs")
+    bench.folder.makeFile("a.journal", "theirs, too")
     if isDiscarded {
       try stage.discard()
     } else {
@@ -84,7 +109,7 @@ import Testing
       #expect(error?.code == .locked)
     }
     #expect(try bench.contents("a") == bytes("theirs"))
-    #expect(try bench.names() == ["a"])
+    #expect(try bench.names() == ["a", "a.journal"])
   }
 
   @Test func partialIsForItsOwnerOnly() throws {

@@ -19,6 +19,8 @@ final class Trace {
   var device: UInt64?
   /// What the disk says to have, instead of the truth.
   var freeSpace: UInt64?
+  /// What somebody else does at an event, before it happens.
+  var whenNoted: [String: () -> Void] = [:]
   private var failures: [String: (error: Errno, after: Int)] = [:]
 
   /// Lets the next event of this text fail, or a later one: after so many good ones.
@@ -26,6 +28,7 @@ final class Trace {
 
   func note(_ event: String) throws(Errno) {
     events.append(event)
+    whenNoted[event]?()
     guard let failure = failures.removeValue(forKey: event) else { return }
     if failure.after == 0 { throw failure.error }
     failures[event] = (failure.error, failure.after - 1)

@@ -66,7 +66,8 @@ final class Worker {
     self.configuration = configuration
     othersRunning = index == 0 ? configuration.workers - 1 : 0
     pool = BufferPool(bytes: configuration.memory / configuration.workers)
-    commits = CommitQueue(loop)
+    // Several workers have a group each under way, and the pool is theirs together.
+    commits = CommitQueue(loop, roundsMax: configuration.workers == 1 ? 2 : 1)
     rates = try RateKeeper(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now

@@ -21,6 +21,12 @@ package struct CommitPlan {
     self.name = name
     self.isReplacing = isReplacing
   }
+
+  /// There is a file that is to make way.
+  fileprivate func replaces() throws(StoreError) -> Bool {
+    guard isReplacing else { return false }
+    do throws(Errno) { return try directory.has(name) } catch { throw StoreError(error, otherwise: .writeFailed) }
+  }
 }
 
 /// The order of a commit, for one file or many: attributes, data on stable storage, names, names on stable
@@ -46,8 +52,10 @@ struct CommitGroup {
   /// Returns a status, or what went wrong, for each plan. Everything about a file with a status is durable.
   static func commit(_ plans: [CommitPlan]) -> [Result<FileStatus, StoreError>] {
     var group = CommitGroup(plans)
+    let isTogether = plans.count >= wholeFileSystemMin
+    group.nameWhatNeedsIt(isTogether: isTogether)
     group.seal()
-    if plans.count < wholeFileSystemMin { group.syncEach() } else { group.syncTogether() }
+    if isTogether { group.syncTogether() } else { group.syncEach() }
     for member in group.members where member.failure == nil { member.plan.stage.letGo() }
     return group.members.map { member in
       if let failure = member.failure { return .failure(failure) }
@@ -59,6 +67,15 @@ struct CommitGroup {
   private mutating func forEach(_ body: (inout Member) throws(StoreError) -> Void) {
     for index in members.indices where members[index].failure == nil {
       do throws(StoreError) { try body(&members[index]) } catch { members[index].failure = error }
+    }
+  }
+
+  /// A sync of one file without a name need not write anything, and on btrfs it does not. And only a file that has one
+  /// can take another's place.
+  private mutating func nameWhatNeedsIt(isTogether: Bool) {
+    forEach { (member) throws(StoreError) in
+      if isTogether { guard try member.plan.replaces() else { return } }
+      try member.plan.stage.nameData()
     }
   }
 
@@ -75,8 +92,6 @@ struct CommitGroup {
 
   private mutating func syncEach() {
     forEach { (member) throws(StoreError) in
-      // A sync of a file without a name need not write anything, and on btrfs it does not.
-      try member.plan.stage.nameData()
       try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
     }
     install()
@@ -92,40 +107,41 @@ struct CommitGroup {
 
   private mutating func syncTogether() {
     forEach { (member) throws(StoreError) in member.plan.stage.startSync() }
-    var failures = syncFileSystems()
+    let ofData = syncFileSystems()
     forEach { (member) throws(StoreError) in
-      let failure = failures.first { $0.device == member.device }?.error
+      guard let synced = ofData.first(where: { $0.device == member.device }) else {
+        // Where it is to go is another file system than where it is.
+        throw StoreError(.crossDevice, otherwise: .writeFailed)
+      }
       try member.plan.stage.sync { (file) throws(Errno) in
-        if let failure { throw failure }
+        if let error = synced.error { throw error }
         // A failed write may have been reported to somebody else's sync; the file itself remembers it too.
         try file.waitForWriteback(from: 0, count: 0)
       }
     }
     install()
-    failures = syncFileSystems()
+    let ofNames = syncFileSystems()
     forEach { (member) throws(StoreError) in
-      if let failure = failures.first(where: { $0.device == member.device }) {
-        throw StoreError(failure.error, otherwise: .writeFailed)
-      }
+      let synced = ofNames.first { $0.device == member.device }
+      if let error = synced == nil ? .crossDevice : synced?.error { throw StoreError(error, otherwise: .writeFailed) }
     }
   }
 
-  /// Returns the devices that could not be synced.
-  private func syncFileSystems() -> [(device: UInt64, error: Errno)] {
-    var synced: [UInt64] = []
-    var failures: [(device: UInt64, error: Errno)] = []
-    for member in members where member.failure == nil && !synced.contains(member.device) {
+  /// Returns the devices that were synced, and what went wrong there.
+  private func syncFileSystems() -> [(device: UInt64, error: Errno?)] {
+    var synced: [(device: UInt64, error: Errno?)] = []
+    for member in members where member.failure == nil && !synced.contains(where: { $0.device == member.device }) {
       let directory = member.plan.directory
       do throws(Errno) {
         // Where something else is mounted at the destination, the file will not get its name, and this is not the
         // file system that its neighbours need.
         guard try directory.status([], followLinks: false).device == member.device else { continue }
         try directory.syncFileSystem()
+        synced.append((member.device, nil))
       } catch {
-        failures.append((member.device, error))
+        synced.append((member.device, error))
       }
-      synced.append(member.device)
     }
-    return failures
+    return synced
   }
 }

@@ -13,19 +13,20 @@ package protocol CommitCandidate: AnyObject {
   func commitDidEnd(_ result: Result<FileStatus, StoreError>)
 }
 
-/// Collects candidates while groups are being committed; they are the next group. So one file is committed
-/// at once, and many share their syncs, without anybody waiting for company.
+/// Collects candidates while a group is being committed; they are the next group. So one file is committed
+/// at once, and many share their syncs, without anybody waiting for company. Many do not wait for the group
+/// that is under way either: while that one waits for the disk, they can make it work.
 ///
 /// Belongs to the loop's thread.
 package final class CommitQueue {
-  /// While one group waits for the disk, another one makes it work.
   private let rounds: [CommitRound]
   private var waiting: [any CommitCandidate] = []
 
   /// So many that wait are worth syncs of their own beside those that are under way.
   private static let companyMin = 32
 
-  package init(_ loop: Loop) { rounds = [CommitRound(loop), CommitRound(loop)] }
+  /// - Parameter roundsMax: groups that are under way at a time; each keeps a thread of the pool from others.
+  package init(_ loop: Loop, roundsMax: Int) { rounds = (0..<roundsMax).map { _ in CommitRound(loop) } }
 
   package func add(_ candidate: any CommitCandidate) {
     waiting.append(candidate)

@@ -467,6 +467,7 @@ package final class Stage {
       isNameless = true
       return file
     }
+    isNameless = false
     let file: any File
     do throws(Errno) {
       file = try location.directory.openFile(location.dataName, .createNew, permissions: Self.ownerMode)
@@ -475,14 +476,17 @@ package final class Stage {
     return file
   }
 
-  /// For a short file that is to outlive this process, or that a rename has to put into its place.
+  /// For a short file that is to outlive this process, or that a rename has to put into its place. What syncs it next has
+  /// to change its attributes before: ext4 without a journal does not count a first name among the changes that a sync
+  /// of the file is for.
   func nameData() throws(StoreError) {
     guard isNameless, let data else { return }
     do throws(Errno) {
-      // One of an earlier file of this name; see `rewriteJournal`.
-      try removeIfThere(location.journalName)
       // Before anybody can find it.
       guard try data.tryLock() else { throw .busy }
+      // One of an earlier file of this name, see `rewriteJournal`; not that of a stage which another program has begun.
+      guard try !location.directory.has(location.dataName) else { throw .exists }
+      try removeIfThere(location.journalName)
       try location.directory.link(data, as: location.dataName)
       isNameless = false
       knownStamp = try stamp(data)
@@ -923,7 +927,7 @@ package final class Stage {
   /// First step of a commit: the whole file is here, its digest agrees with the sender's, and it gets the
   /// sender's attributes. `CommitGroup` knows the order of the steps.
   ///
-  /// - Returns: the device that has to be synced.
+  /// - Returns: the device that has to be synced, as folders on it have it: some overlays give files another one.
   func seal(_ claim: PrefixProof) throws(StoreError) -> UInt64 {
     guard received == header.size, AgreedPrefix(ours: proof, theirs: claim) != nil else {
       throw StoreError(.digestMismatch)
@@ -939,7 +943,7 @@ package final class Stage {
       sealedAs = status.modified
       // If this is as far as it gets, the next try finds it as we leave it.
       knownStamp = status.key.stamp
-      return status.device
+      return try location.directory.status([], followLinks: false).device
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -972,7 +976,9 @@ package final class Stage {
   /// - Parameter replacing: false fails with EXISTS when the name is taken.
   func install(in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) -> FileStatus {
     guard let data, sealedAs != nil else { panic("a stage is sealed before it gets its name") }
-    if try !link(data, in: directory, as: name, replacing: replacing) {
+    if isNameless {
+      try link(data, in: directory, as: name, replacing: replacing)
+    } else {
       try rename(data, to: directory, as: name, replacing: replacing)
     }
     isCommitted = true
@@ -985,20 +991,14 @@ package final class Stage {
     }
   }
 
-  /// Returns false when it takes a rename: another file of that name is to be replaced, or this one has a name already.
-  private func link(
-    _ data: any File, in directory: any Directory, as name: [UInt8], replacing: Bool
-  ) throws(StoreError) -> Bool {
-    guard isNameless else { return false }
+  private func link(_ data: any File, in directory: any Directory, as name: [UInt8], replacing: Bool) throws(StoreError) {
     do throws(Errno) {
       try directory.link(data, as: name)
     } catch {
-      guard error == .exists, replacing else { throw StoreError(error, otherwise: .writeFailed) }
-      try nameData()
-      return false
+      // Another program has just put a file there that is to be replaced: the next try knows.
+      throw error == .exists && replacing ? StoreError(.changed, error) : StoreError(error, otherwise: .writeFailed)
     }
     isNameless = false
-    return true
   }
 
   private func rename(
@@ -1082,12 +1082,7 @@ package final class Stage {
   /// is lost where that fails.
   private func sweep() {
     _ = succeeds { () throws(Errno) in
-      do throws(Errno) {
-        _ = try location.directory.status(location.dataName, followLinks: false)
-      } catch {
-        guard error == .noEntry else { throw error }
-        try removeJournal()
-      }
+      if try !location.directory.has(location.dataName) { try removeJournal() }
     }
   }
 

@@ -424,12 +424,7 @@ package final class Store: @unchecked Sendable {
   private func sweepOrphan(_ name: [UInt8], in directory: any Directory) throws(Errno) {
     let id = Array(name.prefix(2 * 16))
     if leases.isStageHeld(id) { return }
-    do throws(Errno) {
-      _ = try directory.status(id + [UInt8](Self.dataSuffix), followLinks: false)
-    } catch {
-      guard error == .noEntry else { throw error }
-      try directory.remove(name)
-    }
+    if try !directory.has(id + [UInt8](Self.dataSuffix)) { try directory.remove(name) }
   }
 
   /// Removes the digests of files that are gone or were changed.
