@@ -145,15 +145,16 @@ int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, 
     return open_resolved(directory, resolve, text, flags, (mode_t)(permissions & 07777));
 }
 
-/* -1 until it is known. Without /proc a process like this one could give a file its first name only since Linux 6.10,
- * and where a policy forbids links it never can. */
-static atomic_int can_link_nameless = -1;
+/* A policy has refused a file its first name. */
+static atomic_int is_link_refused;
 
 int csplice_open_nameless(int directory, uint32_t permissions)
 {
-    if (can_link_nameless < 0)
-        can_link_nameless = access("/proc/self/fd", X_OK) == 0;
-    if (!can_link_nameless)
+    /* Asked once. Without /proc a process like this one could name such a file only since Linux 6.10. */
+    static atomic_int has_proc = -1;
+    if (has_proc < 0)
+        has_proc = access("/proc/self/fd", X_OK) == 0;
+    if (!has_proc || is_link_refused)
         return -EOPNOTSUPP;
     /* Those of which it is known what a first name costs: ZFS waits for the disk at each. */
     struct statfs status;
@@ -184,10 +185,13 @@ int csplice_link(int fd, int directory, const uint8_t *name, size_t count)
     }
     if (result == 0)
         return 0;
-    /* The next try is to need no link. */
-    if (errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EOPNOTSUPP)
-        can_link_nameless = 0;
-    return -errno;
+    int error = errno;
+    /* Where names can be made, but not so. */
+    int is_refused = error == EPERM || error == EACCES || error == ENOSYS || error == EOPNOTSUPP;
+    if (!is_refused || faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return -error;
+    is_link_refused = 1;
+    return -ESTALE;
 }
 
 static void describe(const struct stat *from, struct csplice_status *out)

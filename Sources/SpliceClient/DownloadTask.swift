@@ -503,10 +503,15 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       // Also when the link broke meanwhile: the file is there.
       succeed(.done)
     case .failure(let error):
-      if !isClosing { end(failure(error)) }
+      if !isClosing { fail(error) }
     }
     submitNext()
     owner?.flushSoon()
+  }
+
+  private func fail(_ error: StoreError) {
+    // Somebody else wrote to what there is, or put another file there, or its journal is damaged: the next opening sees it.
+    if error.code == .changed, !stageIsForeign { restart(failure(error)) } else { end(failure(error)) }
   }
 
   private func failure(_ error: StoreError) -> ClientError {
@@ -535,8 +540,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
       return didClose()
     }
     if case .failed(let error) = outcome, !isClosing {
-      // Somebody else wrote to what there is, or its journal is damaged: the next opening reads it.
-      if error.code == .changed, !stageIsForeign { restart(failure(error)) } else { end(failure(error)) }
+      fail(error)
     } else if !isClosing {
       handleOutcome(finished)
     } else if case .failed = outcome {

@@ -61,7 +61,8 @@ package protocol Directory: AnyObject {
 
   /// Gives a file of `openNameless` the name `name` in this directory.
   ///
-  /// - Throws: `.exists` when there is something of that name.
+  /// - Throws: `.exists` when there is something of that name; `.stale` when this system forbids it: the file has to be
+  ///   made anew, and `openNameless` returns nil from now on.
   /// The corresponding C function is `linkat(2)`.
   func link(_ file: any File, as name: [UInt8]) throws(Errno)
 

@@ -21,6 +21,17 @@ import Testing
     }
   }
 
+  @Test func oneRoundAtATimeWhereThereIsNoMore() throws {
+    let loop = try Loop()
+    let queue = CommitQueue(loop, roundsMax: 1)
+    let candidates = (0..<100).map { _ in Candidate() }
+    for candidate in candidates { queue.add(candidate) }
+    #expect(loop.inFlightCount == 1)
+    loop.run()
+    for candidate in candidates { #expect(candidate.ends == 1) }
+    loop.close()
+  }
+
   @Test func secondRoundBeginsBesideTheFirstWhenItHasCompany() throws {
     let loop = try Loop()
     let queue = CommitQueue(loop, roundsMax: 2)

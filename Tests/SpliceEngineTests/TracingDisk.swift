@@ -19,6 +19,8 @@ final class Trace {
   var device: UInt64?
   /// What the disk says to have, instead of the truth.
   var freeSpace: UInt64?
+  /// Changes of times are events, too.
+  var notesDates = false
   /// What somebody else does at an event, before it happens.
   var whenNoted: [String: () -> Void] = [:]
   private var failures: [String: (error: Errno, after: Int)] = [:]
@@ -168,7 +170,10 @@ final class TracingFile: File {
     if let error = trace.reserveError { throw error }
     return try real.reserve(from: offset, count: count)
   }
-  func setModified(_ time: Timestamp) throws(Errno) { try real.setModified(time) }
+  func setModified(_ time: Timestamp) throws(Errno) {
+    if trace.notesDates { try trace.note("date \(name)") }
+    try real.setModified(time)
+  }
   func setMode(_ mode: UInt32) throws(Errno) { try real.setMode(mode) }
   func willNeed(from offset: UInt64, count: UInt64) { real.willNeed(from: offset, count: count) }
   func isCached(from offset: UInt64, count: UInt64) -> Bool { real.isCached(from: offset, count: count) }

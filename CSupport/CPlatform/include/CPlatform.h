@@ -58,7 +58,8 @@ enum { CSPLICE_CURRENT_DIRECTORY = -1 };
 int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode,
                  uint32_t permissions);
 /* A file in the file system of `directory` that goes with its last descriptor; EOPNOTSUPP where there is no such thing, or
- * no way to give it a name. `csplice_link` gives it one. */
+ * no way to give it a name. `csplice_link` gives it one. ESTALE: a policy forbids that; it must be made anew, and the next
+ * `csplice_open_nameless` says EOPNOTSUPP. */
 int csplice_open_nameless(int directory, uint32_t permissions);
 int csplice_link(int fd, int directory, const uint8_t *name, size_t count);
 int csplice_status_at(int directory, int resolve, const uint8_t *path, size_t count, int follow_links,

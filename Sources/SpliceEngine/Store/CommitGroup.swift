@@ -29,8 +29,8 @@ package struct CommitPlan {
   }
 }
 
-/// The order of a commit, for one file or many: attributes, data on stable storage, names, names on stable
-/// storage. Nobody may be told of a file before the last step.
+/// The order of a commit, for one file or many: a name in the stage's folder where it takes one, attributes, data on
+/// stable storage, names, names on stable storage. Nobody may be told of a file before the last step.
 ///
 /// Blocking. Stages of a group are not used by anybody else meanwhile.
 struct CommitGroup {

@@ -924,7 +924,7 @@ package final class Stage {
 
   // MARK: Ending
 
-  /// First step of a commit: the whole file is here, its digest agrees with the sender's, and it gets the
+  /// First step of a commit, but for `nameData`: the whole file is here, its digest agrees with the sender's, and it gets the
   /// sender's attributes. `CommitGroup` knows the order of the steps.
   ///
   /// - Returns: the device that has to be synced, as folders on it have it: some overlays give files another one.
