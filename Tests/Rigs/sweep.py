@@ -35,7 +35,8 @@ totals = {"runs": 0, "broken": 0}
 KILLS = "A:kill,A:killafter,W:torn"
 FAULTS = (
     "open:EIO,open:ENOSPC,open:EMFILE,open:EINTR,W:EIO,W:ENOSPC,W:EINTR,W:short,S:EIO,S:ENOSPC,S:EINTR,S:gate,"
-    "rename:EIO,rename:ENOSPC,rename:EINTR,link:EIO,link:ENOSPC,link:EINTR,link:EPERM,mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
+    "rename:EIO,rename:ENOSPC,rename:EINTR,link:EIO,link:ENOSPC,link:EINTR,link:ENOENT,link:EPERM,"
+    "mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
     "ftruncate:EIO,unlink:EIO,R:EIO,R:EINTR,R:short")
 if arguments.quick:
     FAULTS = "open:EIO,W:EIO,W:ENOSPC,W:short,S:EIO,S:gate,rename:EIO,link:EIO,fallocate:ENOSPC,R:EIO"
@@ -65,6 +66,8 @@ def shim(kind, program, faults, *options):
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(f"-- {kind}, {program}{' (every call after it as well)' if options else ''}")
     print(result.stdout.rstrip(), flush=True)
+    if kind.startswith("group") and program == ("splice" if kind.endswith("download") else "spliced"):
+        rig.expect(re.search(r"^clean run: .* syncfs [1-9]", result.stdout, re.M), "no group was committed together")
     if "must pass and make calls" in result.stdout and "FAILED" not in result.stdout:
         print("   (no such calls)")
         return
