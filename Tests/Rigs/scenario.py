@@ -66,31 +66,37 @@ def transfer(url, under=()):
     return rig.put(url, paths[0], *paths[1:], env=environment, seconds=25, under=under)
 
 
+def say(*words):
+    """In one piece, whatever other threads say."""
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+    sys.stdout.flush()
+
+
 def run():
     try:
         daemon = rig.Daemon(root, *options, under=os.environ.get("SCENARIO_SPLICED_UNDER", "").split())
     except rig.Violation as violation:
-        return print("HANG", violation)
+        return say("HANG", violation)
     if not daemon.port:
         status = daemon.process.wait()
-        print("NOSTART", status, "|", daemon.log.replace("\n", " "))
+        say("NOSTART", status, "|", daemon.log.replace("\n", " "))
         return daemon.kill()
-    link = rig.Link(daemon.port, on_durable=lambda durable: print("DURABLE", durable, flush=True))
+    link = rig.Link(daemon.port, on_durable=lambda durable: say("DURABLE", durable))
     result = transfer(link.url(name), under=os.environ.get("SCENARIO_SPLICE_UNDER", "").split())
-    print("EXIT", result.status)
-    print("SAID", result.error.replace("\n", " || "))
+    say("EXIT", result.status)
+    say("SAID", result.error.replace("\n", " || "))
     for receipt in result.receipts:
         if receipt.get("durable"):
-            print("RECEIPT", receipt["path"])
+            say("RECEIPT", receipt["path"])
     if result.status == 0:
-        print("ACK")
+        say("ACK")
     link.close()
     if not daemon.is_alive():
-        print("DIED", daemon.process.returncode, "|", daemon.log.replace("\n", " "))
+        say("DIED", daemon.process.returncode, "|", daemon.log.replace("\n", " "))
         daemon.kill()
     else:
-        print("STOPPED", daemon.stop())
-        print("LOG", daemon.last_log.replace("\n", " || "))
+        say("STOPPED", daemon.stop())
+        say("LOG", daemon.last_log.replace("\n", " || "))
     if result.status == -9:
         sys.exit(1)
     sys.exit(0 if result.status == 0 else 1)

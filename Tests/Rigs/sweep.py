@@ -35,7 +35,7 @@ totals = {"runs": 0, "broken": 0}
 KILLS = "A:kill,A:killafter,W:torn"
 FAULTS = (
     "open:EIO,open:ENOSPC,open:EMFILE,open:EINTR,W:EIO,W:ENOSPC,W:EINTR,W:short,S:EIO,S:ENOSPC,S:EINTR,S:gate,"
-    "rename:EIO,rename:ENOSPC,rename:EINTR,link:EIO,link:ENOSPC,link:EINTR,link:ENOENT,link:EPERM,"
+    "rename:EIO,rename:ENOSPC,rename:EINTR,link:EIO,link:ENOSPC,link:EINTR,link:EACCES,"
     "mkdir:EIO,mkdir:ENOSPC,fallocate:EIO,fallocate:ENOSPC,fallocate:EINTR,"
     "ftruncate:EIO,unlink:EIO,R:EIO,R:EINTR,R:short")
 if arguments.quick:
@@ -52,7 +52,9 @@ TRACED_FAULTS = [
         ("utimensat", "EIO"), ("flock", "EIO EINTR"), ("getdents64", "EIO"), ("fstatfs", "EIO"), ("pread64", "EIO EINTR"),
         ("sendfile", "EIO EINTR"), ("sendmsg", "EINTR ENOBUFS"), ("recvmsg", "EINTR ECONNRESET"), ("recvfrom", "EINTR"),
         ("readv", "EINTR"), ("read", "EINTR"), ("accept4", "EMFILE EINTR ECONNABORTED"), ("epoll_pwait", "EINTR"),
-        ("epoll_wait", "EINTR"), ("fsync", "EIO"), ("renameat2", "EIO")]
+        ("epoll_wait", "EINTR"), ("fsync", "EIO"), ("renameat2", "EIO"),
+        # As from a kernel before 6.10, and from one with a policy.
+        ("linkat", "ENOENT EPERM")]
     for error in errors.split()]
 
 
