@@ -44,6 +44,8 @@ package final class Disk {
   /// Syncs of files and directories that have failed so far.
   package internal(set) var refusedSyncs = 0
   package internal(set) var hasRefusedToSyncAll = false
+  /// Somebody who waited for the writes of a file was told that one has failed: as good as a refused sync of it.
+  package internal(set) var hasToldOfAFailedWrite = false
   private var pending: [NameChange] = []
   /// Made without a name, while somebody has them open or they have got one.
   private var nameless: [Nameless] = []

@@ -114,7 +114,9 @@ package final class PosixFile: File {
 
   package func waitForWriteback(from offset: UInt64, count: UInt64) throws(Errno) {
     try process.call("sync_file_range \(inode.number)", changes: false)
-    if inode.takeWriteError() { throw .inputOutput }
+    guard inode.takeWriteError() else { return }
+    machine.disk.hasToldOfAFailedWrite = true
+    throw .inputOutput
   }
 
   package func truncate(to size: UInt64) throws(Errno) {
