@@ -109,7 +109,7 @@ def is_clear(lines, receipts):
         return False
     # A path, and not a word of the sentence.
     unnamed = [line for line in lines if not any(re.search(rf"\b{file}: ", line) for file in missing)]
-    if all("connect" in line or is_group and line.startswith("splice: /: ") for line in unnamed):
+    if all("connect" in line or is_group and line.startswith(("splice: /: ", f"splice: {down}/: ")) for line in unnamed):
         return len(unnamed) > 0 or len(lines) == len(missing)
     return False
 

@@ -102,6 +102,14 @@ import Testing
     #expect(text(error.sentence) == expected)
   }
 
+  /// Who fetches the folder would pass over it, and say that all is there.
+  @Test(arguments: [Errno.inputOutput, .accessDenied, .noMemory])
+  func fileThatCannotBeLookedAtIsNotCalledSomethingElse(error: Errno) throws {
+    bench.trace.statusErrors["file"] = error
+    let failure = #expect(throws: StoreError.self) { _ = try listing("folder") }
+    #expect(failure?.cause == error)
+  }
+
   private func listing(_ path: String) throws -> [String: EntryKind] {
     let store = try Store.open(bench.directory, isReadOnly: true, boot: bench.boot)
     let reader = try store.reader(path.isEmpty ? .root : try #require(WirePath(bytes(path))))

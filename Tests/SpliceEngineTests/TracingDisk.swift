@@ -15,6 +15,8 @@ final class Trace {
   var cannotOpenNameless = false
   /// What comes of reserving room.
   var reserveError: Errno?
+  /// What comes of looking at these names.
+  var statusErrors: [String: Errno] = [:]
   /// Of the directories, instead of the true one.
   var device: UInt64?
   /// What the disk says to have, instead of the truth.
@@ -88,6 +90,7 @@ final class TracingDirectory: Directory {
   func removeDirectory(_ name: [UInt8]) throws(Errno) { try real.removeDirectory(name) }
 
   func status(_ path: [UInt8], followLinks: Bool) throws(Errno) -> FileStatus {
+    if let error = trace.statusErrors[text(path)] { throw error }
     var status = try real.status(path, followLinks: followLinks)
     if let device = trace.device { status.device = device }
     return status

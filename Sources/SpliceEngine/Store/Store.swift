@@ -515,8 +515,10 @@ package final class ListReader {
           kind: status.kind.entryKind, mode: status.mode, size: status.size, modified: status.modified,
           name: entry.name)
       } catch {
-        // Gone since, or a link that leads nowhere or out of the root: it is there, but not served.
+        // Gone since.
         if error == .noEntry, !isLink { continue }
+        // Whoever fetches the folder passes over what is not served: that must not be a file the disk could not look at.
+        guard isLink, error.isOfALink else { throw error }
         return ListEntry(
           kind: .other, mode: 0, size: 0, modified: Timestamp(seconds: 0, nanoseconds: 0), name: entry.name)
       }
@@ -542,5 +544,15 @@ package final class ListReader {
       if !path.isRoot { line.append(try directory.status([], followLinks: true)) }
     }
     return line.contains { $0.device == other.device && $0.inode == other.inode }
+  }
+}
+
+extension Errno {
+  /// A link that leads nowhere, in circles, out of the root or where this user may not look: it is there, but not served.
+  fileprivate var isOfALink: Bool {
+    switch self {
+    case .noEntry, .notDirectory, .loop, .crossDevice, .nameTooLong, .accessDenied: true
+    default: false
+    }
   }
 }
