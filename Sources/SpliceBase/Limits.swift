@@ -20,13 +20,16 @@ package enum Limits {
   /// Prefix digests asked for in one PROBE. 64 halves the search for the fork to four round trips
   /// even for 2^20 blocks.
   package static let probeMax = 64
-  /// Requests that may be open on one connection at a time. Small files share their rounds of syncs: four times as
-  /// many as 64 nearly double the files a second.
-  package static let streamsPerConnectionMax = 256
+  /// Requests that may be open on one connection at a time. Small files share their rounds of syncs: with two groups of
+  /// `CommitQueue` waiting for the disk there are as many again to be received meanwhile.
+  package static let streamsPerConnectionMax = 512
   /// Below this little memory does not take it: a request that finds no room is told BUSY.
   package static let streamsPerConnectionMin = 64
   /// Descriptors of the client's program for each: a transfer needs up to three.
   package static let descriptorsPerStream = 8
+  /// Descriptors that our programs make room for when they start: a connection full of small files has two for each, and
+  /// for one as it ends. More are allowed, and cost a wait each time that their table doubles.
+  package static let descriptorsExpected = 4 * streamsPerConnectionMax
   /// Bytes of a file that one thread receives or reads, hashes, and writes or sends before it takes more into the
   /// same buffer. A block is four of them.
   package static let portionSize = 256 << 10

@@ -50,6 +50,11 @@ package enum Process {
   /// The corresponding C function is `setrlimit(2)`.
   package static func raiseDescriptorLimit() -> Int { max(0, Int(csplice_raise_descriptor_limit())) }
 
+  /// Has the kernel make room now for so many descriptors, while this thread is the only one. Beside others each doubling
+  /// of the table waits for all processors (`expand_fdtable` in fs/file.c): ten milliseconds and more, and all who open
+  /// a file meanwhile wait with it. Where that much is not allowed, it is less.
+  package static func expectDescriptors(_ count: Int) { csplice_expect_descriptors(Int32(clamping: count)) }
+
   /// From now on a block of 64 KiB or more goes back to the kernel when it is freed. Left alone, the GNU C library
   /// soon keeps blocks of up to 32 MiB, for each thread: thousands of short jobs leave megabytes behind. Does
   /// nothing elsewhere. The corresponding C function is `mallopt(3)`.

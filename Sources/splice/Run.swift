@@ -11,6 +11,7 @@ func runProgram(_ arguments: [[UInt8]]) -> ExitStatus {
   // Before the first write: a closed pipe must be an error that is handled, not the end in mid-transfer.
   Process.ignoreBrokenPipe()
   _ = Process.raiseDescriptorLimit()
+  Process.expectDescriptors(Limits.descriptorsExpected)
   let command: Command
   do throws(UsageError) {
     command = try Command(Array(arguments.dropFirst()))

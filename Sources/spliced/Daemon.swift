@@ -23,6 +23,7 @@ enum Daemon {
     }
     Process.ignoreBrokenPipe()
     let descriptors = Process.raiseDescriptorLimit()
+    Process.expectDescriptors(Limits.descriptorsExpected)
     Process.setFileModeMask(0o022)
     Process.returnLargeBlocks()
     if let user = options.user {

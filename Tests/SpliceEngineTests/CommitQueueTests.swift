@@ -11,9 +11,13 @@ import Testing
   /// Cannot be committed, and hears so.
   private final class Candidate: CommitCandidate {
     var ends = 0
+    var whenPlanned: () -> Void = {}
     var whenEnded: () -> Void = {}
 
-    func planCommit() throws(StoreError) -> CommitPlan { throw StoreError(.denied) }
+    func planCommit() throws(StoreError) -> CommitPlan {
+      whenPlanned()
+      throw StoreError(.denied)
+    }
 
     func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
       ends += 1
@@ -28,6 +32,28 @@ import Testing
     for candidate in candidates { queue.add(candidate) }
     #expect(loop.inFlightCount == 1)
     loop.run()
+    for candidate in candidates { #expect(candidate.ends == 1) }
+    loop.close()
+  }
+
+  @Test func aGroupLeavesSomeForTheNext() throws {
+    let loop = try Loop()
+    let queue = CommitQueue(loop, roundsMax: 1)
+    let candidates = (0..<300).map { _ in Candidate() }
+    // One round at a time: either the loop's thread touches these, or that of the round.
+    var groups: [Int] = []
+    var isPlanning = false
+    for candidate in candidates {
+      candidate.whenPlanned = {
+        if !isPlanning { groups.append(0) }
+        isPlanning = true
+        groups[groups.count - 1] += 1
+      }
+      candidate.whenEnded = { isPlanning = false }
+      queue.add(candidate)
+    }
+    loop.run()
+    #expect(groups == [1, 128, 128, 43])
     for candidate in candidates { #expect(candidate.ends == 1) }
     loop.close()
   }

@@ -180,6 +180,7 @@ void csplice_ignore_broken_pipe_unless_handled(void);
 int64_t csplice_descriptor_limit(void);
 /* The limit after the raise; a negative errno when even reading it failed. */
 int64_t csplice_raise_descriptor_limit(void);
+void csplice_expect_descriptors(int count);
 int csplice_write_stream(int fd, const uint8_t *bytes, size_t count);
 int csplice_is_terminal(int fd);
 int csplice_terminal_columns(int fd);

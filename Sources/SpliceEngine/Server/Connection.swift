@@ -22,8 +22,10 @@ final class Connection: Session, LinkOwner {
   let worker: Worker
   private(set) var link: Link?
   private var state = State.awaitingHello
-  /// Rising by id. At most twice what HELLO says.
+  /// Rising by id. At most twice `streamsMax`.
   private var streams = Roster<any ServerStream>()
+  /// As HELLO says.
+  private var streamsMax = 0
   private var lastStream: UInt64 = 0
   /// Where the pieces of the current or last DATA frame go; nil drops them.
   private var dataTarget: UploadStream?
@@ -163,7 +165,8 @@ final class Connection: Session, LinkOwner {
     }
     var answer = Hello()
     answer.version = min(hello.version, Hello.currentVersion)
-    answer.streamsMax = min(hello.streamsMax, UInt16(configuration.streamLimit))
+    streamsMax = configuration.streamLimit(besides: worker.group?.transferCount ?? 0)
+    answer.streamsMax = min(hello.streamsMax, UInt16(streamsMax))
     answer.idleSeconds = UInt32(clamping: configuration.idleMilliseconds / 1000)
     answer.session = id
     answer.agent = [UInt8]("spliced")
@@ -226,7 +229,7 @@ final class Connection: Session, LinkOwner {
       return answer(header.stream, ErrorMessage(.shuttingDown, path: bytes, "the server takes no new work"))
     }
     // The peer counts a stream as closed when it has its answer; ours may still be letting go of its files.
-    guard streams.count < 2 * configuration.streamLimit else {
+    guard streams.count < 2 * streamsMax else {
       return answer(header.stream, ErrorMessage(.busy, path: bytes, "too many open requests on this connection"))
     }
     let path: WirePath

@@ -21,9 +21,10 @@ package struct ServerConfiguration: Sendable {
   package var transfersMax = 0
   /// The limit that holds.
   var transferLimit: Int { transfersMax > 0 ? transfersMax : max(64, memory / Limits.transferCost) }
-  /// Requests of one connection at a time: where there is room for many transfers, no more than a quarter of them.
-  var streamLimit: Int {
-    min(Limits.streamsPerConnectionMax, max(Limits.streamsPerConnectionMin, transferLimit / 4))
+  /// Requests at a time of a connection that begins now: half of the transfers that are left, so that the next one
+  /// finds some, too.
+  func streamLimit(besides transfers: Int) -> Int {
+    min(Limits.streamsPerConnectionMax, max(Limits.streamsPerConnectionMin, (transferLimit - transfers) / 2))
   }
   /// Bytes a second, received and sent together, of all clients and of each; 0: no limit.
   package var rate: UInt64 = 0

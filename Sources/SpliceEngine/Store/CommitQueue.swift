@@ -15,7 +15,8 @@ package protocol CommitCandidate: AnyObject {
 
 /// Collects candidates while a group is being committed; they are the next group. So one file is committed
 /// at once, and many share their syncs, without anybody waiting for company. Many do not wait for the group
-/// that is under way either: while that one waits for the disk, they can make it work.
+/// that is under way either: while that one waits for the disk, they can make it work. For the same reason a group
+/// does not take all that wait: somebody has to be left to keep the processor busy.
 ///
 /// Belongs to the loop's thread.
 package final class CommitQueue {
@@ -24,6 +25,8 @@ package final class CommitQueue {
 
   /// So many that wait are worth syncs of their own beside those that are under way.
   private static let companyMin = 32
+  /// More than these save little of two syncs.
+  private static let groupMax = 128
 
   /// - Parameter roundsMax: groups that are under way at a time; each keeps a thread of the pool from others.
   package init(_ loop: Loop, roundsMax: Int) { rounds = (0..<roundsMax).map { _ in CommitRound(loop) } }
@@ -34,10 +37,12 @@ package final class CommitQueue {
   }
 
   fileprivate func submitNext() {
-    let isAlone = !rounds.contains { $0.isUnderWay }
-    guard waiting.count >= (isAlone ? 1 : Self.companyMin), let round = rounds.first(where: { !$0.isUnderWay })
-    else { return }
-    round.submit(&waiting, for: self)
+    while let round = rounds.first(where: { !$0.isUnderWay }) {
+      let isAlone = !rounds.contains { $0.isUnderWay }
+      guard waiting.count >= (isAlone ? 1 : Self.companyMin) else { return }
+      round.submit(Array(waiting.prefix(Self.groupMax)), for: self)
+      waiting.removeFirst(min(Self.groupMax, waiting.count))
+    }
   }
 }
 
@@ -55,10 +60,9 @@ private final class CommitRound: PoolJob {
 
   var isUnderWay: Bool { queue != nil }
 
-  /// Takes all of `candidates`.
-  func submit(_ candidates: inout [any CommitCandidate], for queue: CommitQueue) {
+  func submit(_ candidates: [any CommitCandidate], for queue: CommitQueue) {
     self.queue = queue
-    swap(&group, &candidates)
+    group = candidates
     request.submit(self)
   }
 
@@ -82,8 +86,8 @@ private final class CommitRound: PoolJob {
     let done = group
     let results = self.results
     self.queue = nil
-    group.removeAll(keepingCapacity: true)
-    self.results.removeAll(keepingCapacity: true)
+    group = []
+    self.results = []
     for (candidate, result) in zip(done, results) { candidate.commitDidEnd(result) }
     queue?.submitNext()
   }
