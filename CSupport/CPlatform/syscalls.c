@@ -148,6 +148,16 @@ int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, 
 /* A policy has refused a file its first name. */
 static atomic_int is_link_refused;
 
+/* Those of which it is known what a first name costs: ZFS waits for the disk at each. */
+int csplice_suits_nameless(int directory)
+{
+    struct statfs status;
+    if (fstatfs(directory, &status) < 0)
+        return 0;
+    return status.f_type == EXT4_SUPER_MAGIC || status.f_type == XFS_SUPER_MAGIC || status.f_type == BTRFS_SUPER_MAGIC ||
+           status.f_type == F2FS_SUPER_MAGIC || status.f_type == TMPFS_MAGIC;
+}
+
 int csplice_open_nameless(int directory, uint32_t permissions)
 {
     /* Asked once. Without /proc a process like this one could name such a file only since Linux 6.10. */
@@ -155,12 +165,6 @@ int csplice_open_nameless(int directory, uint32_t permissions)
     if (has_proc < 0)
         has_proc = access("/proc/self/fd", X_OK) == 0;
     if (!has_proc || is_link_refused)
-        return -EOPNOTSUPP;
-    /* Those of which it is known what a first name costs: ZFS waits for the disk at each. */
-    struct statfs status;
-    if (fstatfs(directory, &status) < 0 ||
-        (status.f_type != EXT4_SUPER_MAGIC && status.f_type != XFS_SUPER_MAGIC && status.f_type != BTRFS_SUPER_MAGIC &&
-         status.f_type != F2FS_SUPER_MAGIC && status.f_type != TMPFS_MAGIC))
         return -EOPNOTSUPP;
     int fd = open_plain(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, (mode_t)(permissions & 07777));
     /* What a kernel says that does not know the flag. */

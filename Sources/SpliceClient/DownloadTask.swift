@@ -487,7 +487,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   // MARK: Committing
 
   /// On a thread of the pool, for the queue.
-  package func planCommit() throws(StoreError) -> CommitPlan {
+  package func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan {
     guard let stage, let directory, let committing else { panic("a download is committed when it is whole") }
     return CommitPlan(
       stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)

@@ -396,8 +396,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   private func openSource() throws(StoreError) {
     do throws(Errno) {
-      let folder = try PosixDirectory.open([UInt8]("."), confined: false)
-      let file = try folder.openFile(item.localPath, .read, permissions: 0)
+      let file = try PosixFile.open(item.localPath)
       let status = try file.status()
       guard status.kind == .regular else { throw status.kind == .directory ? .isDirectory : .notSupported }
       // A book in memory is worth keeping as long as the file is the same.

@@ -2,6 +2,7 @@
 
 internal import CPlatform
 internal import SpliceBase
+internal import Synchronization
 
 /// How the paths given to a directory are resolved.
 package enum Resolution: Sendable {
@@ -29,6 +30,8 @@ package final class PosixDirectory: Directory {
   package let descriptor: Int32
   package let resolution: Resolution
   private let meter: SyncMeter?
+  /// 1 or 0, or -1 as long as nobody has asked: what file system this is never changes.
+  private let suitsNameless = Atomic<Int32>(-1)
 
   private init(descriptor: Int32, resolution: Resolution, meter: SyncMeter?) {
     self.descriptor = descriptor
@@ -92,6 +95,10 @@ package final class PosixDirectory: Directory {
   }
 
   package func openNameless(permissions: UInt32) throws(Errno) -> (any File)? {
+    if suitsNameless.load(ordering: .relaxed) < 0 {
+      suitsNameless.store(csplice_suits_nameless(descriptor), ordering: .relaxed)
+    }
+    guard suitsNameless.load(ordering: .relaxed) > 0 else { return nil }
     do throws(Errno) {
       let opened = try checkedDescriptor(csplice_open_nameless(descriptor, permissions))
       return PosixFile(descriptor: opened, meter: meter)

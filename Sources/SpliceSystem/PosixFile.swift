@@ -20,6 +20,16 @@ package final class PosixFile: File {
     self.meter = meter
   }
 
+  /// Opens any local file for reading, with a path relative to the process's working directory unless it is absolute.
+  ///
+  /// What opens need not be a regular file: ask its status. The corresponding C function is `open(2)`.
+  package static func open(_ path: [UInt8]) throws(Errno) -> PosixFile {
+    PosixFile(
+      descriptor: try checkedDescriptor(
+        csplice_open(
+          Int32(CSPLICE_CURRENT_DIRECTORY), Int32(CSPLICE_ANYWHERE), path, path.count, Int32(CSPLICE_OPEN_READ), 0)))
+  }
+
   deinit {
     // Closing is not enough where another thread has just forked: the child holds the lock until it runs its program.
     if isLocked { csplice_unlock(descriptor) }

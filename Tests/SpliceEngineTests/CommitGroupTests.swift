@@ -52,6 +52,75 @@ import Testing
     #expect(status.size == 5000)
   }
 
+  /// Made with more than the mask of this process lets through, or with less than its owner needs until it is whole.
+  @Test(arguments: [0o666, 0o400, 0o755] as [UInt32], [true, false])
+  func modeIsTheSendersInTheEnd(mode: UInt32, isNamed: Bool) throws {
+    bench.trace.cannotOpenNameless = isNamed
+    let stage = try bench.open("a", size: content.count, mode: mode)
+    try bench.fill(stage, content)
+    let plan = CommitPlan(
+      stage: stage, claim: bench.proof(content), directory: bench.directory, name: bytes("a.done"),
+      isReplacing: true)
+    #expect(try CommitGroup.commit([plan])[0].get().mode == mode)
+    #expect(try bench.directory.status(bytes("a.done"), followLinks: false).mode == mode)
+  }
+
+  @Test func aFewFilesShareTheSyncOfTheirFolder() throws {
+    let results = CommitGroup.commit(try plans(2))
+    #expect(outcomes(results) == "ok ok")
+    #expect(
+      bench.trace.events == [
+        "link a", "link b", "sync a", "sync b", "rename a.done", "rename b.done", "sync names",
+      ])
+  }
+
+  /// A descriptor is told once of what could not be written: asked again for the second file, it would say that all is well.
+  @Test func failedSyncOfTheirFolderFailsAllThatShareIt() throws {
+    let plans = try plans(3)
+    bench.trace.fail("sync names", with: .inputOutput)
+    #expect(outcomes(CommitGroup.commit(plans)) == "writeFailed writeFailed writeFailed")
+  }
+
+  @Test func filesOfOtherFoldersHaveSyncsOfTheirOwn() throws {
+    var plans = try plans(3)
+    let other = TracingDirectory(try bench.folder.open(), bench.trace)
+    plans[1] = CommitPlan(
+      stage: plans[1].stage, claim: plans[1].claim, directory: other, name: plans[1].name, isReplacing: true)
+    bench.trace.fail("sync names", with: .inputOutput, after: 1)
+    #expect(outcomes(CommitGroup.commit(plans)) == "ok writeFailed ok")
+    #expect(bench.trace.events.filter { $0 == "sync names" }.count == 2)
+  }
+
+  @Test func folderThatCannotBeAskedForItsDeviceFailsTheFileBeforeItsName() throws {
+    let plans = try plans(4)
+    bench.trace.statusErrors[""] = .inputOutput
+    #expect(outcomes(CommitGroup.commit(plans)) == "writeFailed writeFailed writeFailed writeFailed")
+    #expect(!bench.trace.events.contains { $0.hasPrefix("link") })
+  }
+
+  @Test func filesOfOneFolderAreCommittedThroughOneDescriptor() throws {
+    var folders = CommitFolders()
+    var opened: [String] = []
+    func folder(_ path: String) throws -> any Directory {
+      try folders.folder(at: bytes(path)) { () throws(Errno) in
+        opened.append(path)
+        return TracingDirectory(bench.directory, bench.trace)
+      }
+    }
+    let first = try folder("a/b")
+    #expect(try folder("a/b") === first)
+    #expect(try folder("a") !== first)
+    #expect(opened == ["a/b", "a"])
+  }
+
+  @Test func folderThatCannotBeOpenedIsTriedAgain() throws {
+    var folders = CommitFolders()
+    #expect(throws: Errno.accessDenied) {
+      _ = try folders.folder(at: bytes("a")) { () throws(Errno) in throw .accessDenied }
+    }
+    #expect(try folders.folder(at: bytes("a")) { () throws(Errno) in bench.directory } === bench.directory)
+  }
+
   @Test func manyFilesShareTwoSyncs() throws {
     bench.trace.cannotOpenNameless = true
     let results = CommitGroup.commit(try plans(5))

@@ -22,19 +22,19 @@ final class StageBench {
   /// The machine went down and is up again; what was on the disk was not touched since.
   func reboot() { boot = Boot(id: BootID(bytes: [UInt8](repeating: 2, count: BootID.byteCount)), startedAt: .later) }
 
-  func open(_ name: String, size: Int, modifiedAt seconds: Int64 = 1_000_000) throws -> Stage {
-    let stage = try begin(name, size: size, modifiedAt: seconds)
+  func open(_ name: String, size: Int, modifiedAt seconds: Int64 = 1_000_000, mode: UInt32 = 0o640) throws -> Stage {
+    let stage = try begin(name, size: size, modifiedAt: seconds, mode: mode)
     while try !stage.takeUpMore(budget: Limits.blockSize) {}
     return stage
   }
 
   /// As `open`, but reads nothing yet.
-  func begin(_ name: String, size: Int, modifiedAt seconds: Int64 = 1_000_000) throws -> Stage {
+  func begin(_ name: String, size: Int, modifiedAt seconds: Int64 = 1_000_000, mode: UInt32 = 0o640) throws -> Stage {
     try Stage.open(
       Stage.Location(directory: directory, dataName: bytes(name), journalName: bytes(name + ".journal")),
       declared: JournalHeader(
         blockSize: Limits.blockSize, size: UInt64(size), modified: Timestamp(seconds: seconds, nanoseconds: 0),
-        mode: 0o640, path: bytes(name)),
+        mode: mode, path: bytes(name)),
       path: bytes(name), boot: boot)
   }
 

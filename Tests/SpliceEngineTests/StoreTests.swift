@@ -42,8 +42,9 @@ import Testing
     let path = try #require(WirePath(bytes("folder/new")))
     func plan() throws -> [String] {
       bench.trace.forget()
+      var folders = CommitFolders()
       _ = try store.planCommit(
-        bench.open("a", size: 1), to: path, claim: bench.proof([1]), replacing: true)
+        bench.open("a", size: 1), to: path, in: &folders, claim: bench.proof([1]), replacing: true)
       return bench.trace.events
     }
     #expect(try plan() == ["sync names"])

@@ -1,5 +1,6 @@
 // What the process and the machine say about themselves.
 
+import Foundation
 import Glibc
 import SpliceBase
 import SpliceSystem
@@ -55,6 +56,20 @@ import Testing
     try second.withUnsafeMutableBytes { try Host.fillRandom($0) }
     #expect(first != second)
     #expect(first[990...].contains { $0 != 0 })
+  }
+
+  @Test func roomForDescriptorsIsMadeAndNoneIsTaken() throws {
+    let count = min(2048, SpliceSystem.Process.descriptorLimit())
+    SpliceSystem.Process.expectDescriptors(count)
+    #expect(try descriptorRoom() >= count)
+    #expect(fcntl(Int32(count) - 1, F_GETFD) == -1)
+  }
+
+  /// How many the kernel has room for.
+  private func descriptorRoom() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("FDSize:") })
+    return try #require(Int(line.dropFirst("FDSize:".count).trimmingCharacters(in: .whitespaces)))
   }
 
   @Test func descriptorLimitIsRaisedToTheHardOne() {

@@ -57,6 +57,8 @@ enum { CSPLICE_CURRENT_DIRECTORY = -1 };
 /* `directory` may be CSPLICE_CURRENT_DIRECTORY. */
 int csplice_open(int directory, int resolve, const uint8_t *path, size_t count, int mode,
                  uint32_t permissions);
+/* Whether the file system of `directory` is one where the next is no slower than a file with a name. */
+int csplice_suits_nameless(int directory);
 /* A file in the file system of `directory` that goes with its last descriptor; EOPNOTSUPP where there is no such thing, or
  * no way to give it a name. `csplice_link` gives it one. ESTALE: a policy forbids that; it must be made anew, and the next
  * `csplice_open_nameless` says EOPNOTSUPP. */

@@ -568,10 +568,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   /// On a thread of the pool, for the queue.
-  func planCommit() throws(StoreError) -> CommitPlan {
+  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan {
     guard let stage, let committing else { panic("an upload is committed when it is whole") }
     return try connection.store.planCommit(
-      stage, to: path, claim: committing, replacing: offer.policy == .replace)
+      stage, to: path, in: &folders, claim: committing, replacing: offer.policy == .replace)
   }
 
   func commitDidEnd(_ result: Result<FileStatus, StoreError>) {

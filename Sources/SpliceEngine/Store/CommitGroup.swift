@@ -29,6 +29,24 @@ package struct CommitPlan {
   }
 }
 
+/// Where the files of one group go: those of a tree go one after the other into one folder, which is opened once.
+///
+/// Never of two groups: the kernel tells each descriptor once of what could not be written, so of two groups that sync by
+/// the same one only the first would hear of it.
+package struct CommitFolders {
+  private var last: (path: [UInt8], directory: any Directory)?
+
+  /// The folder at `path`, which `open` opens.
+  mutating func folder(
+    at path: [UInt8], _ open: () throws(Errno) -> any Directory
+  ) throws(Errno) -> any Directory {
+    if let last, last.path == path { return last.directory }
+    let directory = try open()
+    last = (path, directory)
+    return directory
+  }
+}
+
 /// The order of a commit, for one file or many: a name in the stage's folder where it takes one, attributes, data on
 /// stable storage, names, names on stable storage. Nobody may be told of a file before the last step.
 ///
@@ -79,8 +97,20 @@ struct CommitGroup {
     }
   }
 
+  /// The device is that of the stage's folder, which all stages of a daemon share: some overlays give files another one.
   private mutating func seal() {
-    forEach { (member) throws(StoreError) in member.device = try member.plan.stage.seal(member.plan.claim) }
+    var known: (folder: any Directory, device: UInt64)?
+    forEach { (member) throws(StoreError) in
+      try member.plan.stage.seal(member.plan.claim)
+      let folder = member.plan.stage.folder
+      if let known, known.folder === folder { return member.device = known.device }
+      do throws(Errno) {
+        member.device = try folder.status([], followLinks: false).device
+      } catch {
+        throw StoreError(error, otherwise: .writeFailed)
+      }
+      known = (folder, member.device)
+    }
   }
 
   private mutating func install() {
@@ -95,14 +125,21 @@ struct CommitGroup {
       try member.plan.stage.sync { (file) throws(Errno) in try file.sync() }
     }
     install()
+    forEach { (member) throws(StoreError) in try member.plan.stage.syncMode() }
+    var synced: [(folder: any Directory, error: Errno?)] = []
     forEach { (member) throws(StoreError) in
-      try member.plan.stage.syncMode()
-      do throws(Errno) {
-        try member.plan.directory.sync()
-      } catch {
-        throw StoreError(error, otherwise: .writeFailed)
-      }
+      let folder = member.plan.directory
+      if !synced.contains(where: { $0.folder === folder }) { synced.append((folder, Self.failure(ofSyncing: folder))) }
+      let error = synced.first { $0.folder === folder }?.error
+      if let error { throw StoreError(error, otherwise: .writeFailed) }
     }
+  }
+
+  private static func failure(ofSyncing folder: any Directory) -> Errno? {
+    do throws(Errno) {
+      try folder.sync()
+      return nil
+    } catch { return error }
   }
 
   private mutating func syncTogether() {

@@ -8,7 +8,7 @@ internal import SpliceWire
 /// alone until then.
 package protocol CommitCandidate: AnyObject {
   /// On a thread of the pool, first of all.
-  func planCommit() throws(StoreError) -> CommitPlan
+  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan
   /// On the loop's thread. With a status, everything about the file is durable.
   func commitDidEnd(_ result: Result<FileStatus, StoreError>)
 }
@@ -70,9 +70,10 @@ private final class CommitRound: PoolJob {
   func run() {
     var plans: [CommitPlan] = []
     var planned: [Int] = []
+    var folders = CommitFolders()
     results = group.enumerated().map { index, candidate in
       do throws(StoreError) {
-        plans.append(try candidate.planCommit())
+        plans.append(try candidate.planCommit(in: &folders))
         planned.append(index)
         return .failure(StoreError(.writeFailed))
       } catch { return .failure(error) }

@@ -49,6 +49,8 @@ package final class Stage {
   package var unsynced: UInt64 { written - min(max(durable, ahead?.synced ?? 0), written) }
 
   private let location: Location
+  /// Where its data is, also while that has no name.
+  var folder: any Directory { location.directory }
   private let boot: Boot
   private var data: (any File)?
   private var log: RecordLog?
@@ -74,6 +76,8 @@ package final class Stage {
   package private(set) var isCommitted = false
   /// What the owner of an unfinished file needs.
   private static let ownerMode: UInt32 = 0o600
+  /// Until it has its final name. A file that its owner may not write could not be taken up again.
+  private var sealedMode: UInt32 { header.mode | Self.ownerMode }
   /// The time that the finished file shows, once it has all its attributes.
   private var sealedAs: Timestamp?
   /// The disk was asked to begin with what is before.
@@ -461,8 +465,7 @@ package final class Stage {
 
   private func makeData() throws(Errno) -> any File {
     // Nearly always whole and committed at once: until then it is in nobody's way in the folder of all stages.
-    if header.size <= Limits.shortFileMax,
-      let file = try location.directory.openNameless(permissions: Self.ownerMode)
+    if header.size <= Limits.shortFileMax, let file = try location.directory.openNameless(permissions: sealedMode)
     {
       isNameless = true
       return file
@@ -487,6 +490,8 @@ package final class Stage {
       // One of an earlier file of this name, see `rewriteJournal`; not that of a stage which another program has begun.
       guard try !location.directory.has(location.dataName) else { throw .exists }
       try removeIfThere(location.journalName)
+      // Until it is finished it is its owner's only.
+      try data.setMode(Self.ownerMode)
       try location.directory.link(data, as: location.dataName)
       isNameless = false
       knownStamp = try stamp(data)
@@ -926,24 +931,23 @@ package final class Stage {
 
   /// First step of a commit, but for `nameData`: the whole file is here, its digest agrees with the sender's, and it gets the
   /// sender's attributes. `CommitGroup` knows the order of the steps.
-  ///
-  /// - Returns: the device that has to be synced, as folders on it have it: some overlays give files another one.
-  func seal(_ claim: PrefixProof) throws(StoreError) -> UInt64 {
+  func seal(_ claim: PrefixProof) throws(StoreError) {
     guard received == header.size, AgreedPrefix(ours: proof, theirs: claim) != nil else {
       throw StoreError(.digestMismatch)
     }
     guard let data else { panic("a stage is resumed before it is committed") }
     try requireUntouched(data)
     do throws(Errno) {
-      // A file that its owner may not write could not be taken up again if this is not the last step.
-      try data.setMode(header.mode | Self.ownerMode)
       try data.setModified(header.modified)
-      let status = try data.status()
+      var status = try data.status()
+      if status.mode != sealedMode {
+        try data.setMode(sealedMode)
+        status = try data.status()
+      }
       // As the file system keeps it: some round times to two seconds.
       sealedAs = status.modified
       // If this is as far as it gets, the next try finds it as we leave it.
       knownStamp = status.key.stamp
-      return try location.directory.status([], followLinks: false).device
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
     }
@@ -967,7 +971,7 @@ package final class Stage {
 
   /// After the third step, for a mode that was not set before it.
   func syncMode() throws(StoreError) {
-    guard header.mode | Self.ownerMode != header.mode, let data else { return }
+    guard sealedMode != header.mode, let data else { return }
     do throws(Errno) { try data.sync() } catch { throw StoreError(error, otherwise: .writeFailed) }
   }
 
@@ -984,7 +988,7 @@ package final class Stage {
     isCommitted = true
     room = nil
     do throws(Errno) {
-      if header.mode | Self.ownerMode != header.mode { try data.setMode(header.mode) }
+      if sealedMode != header.mode { try data.setMode(header.mode) }
       return try data.status()
     } catch {
       throw StoreError(error, otherwise: .writeFailed)

@@ -174,12 +174,16 @@ package final class Store: @unchecked Sendable {
 
   /// What it takes to give a whole stage its name. Makes the directories on the way.
   package func planCommit(
-    _ stage: Stage, to path: WirePath, claim: PrefixProof, replacing: Bool
+    _ stage: Stage, to path: WirePath, in open: inout CommitFolders, claim: PrefixProof, replacing: Bool
   ) throws(StoreError) -> CommitPlan {
     _ = try writable()
     do throws(Errno) {
-      let directory = try root.makePath(path.parent, permissions: 0o755)
-      try folders.makeDurable(path.parent, below: root)
+      let parent = path.parent
+      let directory = try open.folder(at: parent) { () throws(Errno) in
+        let directory = try root.makePath(parent, permissions: 0o755)
+        try folders.makeDurable(parent, below: root)
+        return directory
+      }
       return CommitPlan(
         stage: stage, claim: claim, directory: directory, name: path.name, isReplacing: replacing)
     } catch {
