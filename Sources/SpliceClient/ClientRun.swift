@@ -27,6 +27,7 @@ package final class ClientRun: LinkOwner {
   package let pool: BufferPool
   /// Downloads that are whole.
   package let commits: CommitQueue
+  package let shortJobs: ShortJobs
   package let boot: Boot
   /// How long a task waits for its next message before the connection is taken for broken; see `Patience`.
   package var answerMilliseconds: UInt64 = 120_000
@@ -101,6 +102,7 @@ package final class ClientRun: LinkOwner {
     loop = try Loop()
     pool = BufferPool(bytes: Self.bufferBytes)
     commits = CommitQueue(loop, roundsMax: 2)
+    shortJobs = ShortJobs(loop)
     boot = Boot(id: BootID(bytes: Host.bootID()), startedAt: SystemClock.bootTime())
     let now = SystemClock.wallNow()
     // Rises from run to run by the clock, and within a run by one for each offer.

@@ -70,7 +70,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package private(set) var done: UInt64 = 0
   package private(set) var isChecking = false
   private var owner: ClientRun?
-  private var request: PoolRequest?
+  private var jobs: TransferJobs?
   private var state = State.opening
   private var negotiation = DownloadNegotiation(.nothing)
   private var give: Give?
@@ -144,7 +144,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   /// Everything that came is dealt with.
   private var isIdle: Bool {
-    request?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
+    jobs?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
   }
 
   // MARK: From the run
@@ -152,7 +152,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   package func start(_ run: ClientRun) {
     owner = run
     stream = 0
-    if request == nil { request = PoolRequest(run.loop) }
+    if jobs == nil { jobs = TransferJobs(run.loop, run.shortJobs) }
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
     isDetached = false
@@ -318,7 +318,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   // MARK: Jobs
 
   private func submitNext() {
-    guard let request, let owner, !request.isInFlight, committing == nil else { return }
+    guard let jobs, let owner, !jobs.isInFlight, committing == nil else { return }
     if let begin = pendingBegin, !isClosing {
       if waitsForBytes, pieces.isEmpty { return }
       pieces.fill(&batch)
@@ -345,7 +345,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func submit(_ next: Job) {
     job = next
     outcome = .none
-    request?.submit(self)
+    var isShort = false
+    // What there was of the file is gone, or would have to be synced.
+    if case .begin(0, _) = next, let give, give.size <= Limits.shortFileMax { isShort = stage?.received == 0 }
+    jobs?.submit(self, inCompany: isShort)
   }
 
   /// On a thread of the pool.

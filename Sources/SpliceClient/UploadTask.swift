@@ -85,7 +85,7 @@ package final class UploadTask: ClientTask, PoolJob {
   package private(set) var done: UInt64 = 0
   package private(set) var isChecking = false
   private var owner: ClientRun?
-  private var request: PoolRequest?
+  private var jobs: TransferJobs?
   private var state = State.opening
   private var negotiation: UploadNegotiation?
   private var cursor = SendCursor(size: 0, from: 0)
@@ -146,7 +146,7 @@ package final class UploadTask: ClientTask, PoolJob {
   package func start(_ run: ClientRun) {
     owner = run
     stream = 0
-    if request == nil { request = PoolRequest(run.loop) }
+    if jobs == nil { jobs = TransferJobs(run.loop, run.shortJobs) }
     if startedAt == nil { startedAt = run.loop.now }
     result.attempts += 1
     isDetached = false
@@ -163,7 +163,7 @@ package final class UploadTask: ClientTask, PoolJob {
     isDetached = true
     // There may be no other try.
     noteTime()
-    if request?.isInFlight != true { owner?.didDetach(self) }
+    if jobs?.isInFlight != true { owner?.didDetach(self) }
   }
 
   package func handle(_ header: FrameHeader, _ body: [UInt8]) throws(WireError) {
@@ -324,7 +324,7 @@ package final class UploadTask: ClientTask, PoolJob {
 
   /// Reads on when there is room.
   package func produce() -> Bool {
-    guard case .sending = state, let owner, let request, !request.isInFlight, let source else { return false }
+    guard case .sending = state, let owner, let jobs, !jobs.isInFlight, let source else { return false }
     guard let next = cursor.next else {
       state = .committing
       let commit = Commit(size: source.size, proof: source.book.chain.digest)
@@ -362,7 +362,7 @@ package final class UploadTask: ClientTask, PoolJob {
   private func submit(_ next: Job) {
     job = next
     outcome = .none
-    request?.submit(self)
+    jobs?.submit(self, inCompany: (source?.size ?? item.size) <= Limits.shortFileMax)
   }
 
   /// On a thread of the pool.
@@ -552,7 +552,7 @@ package final class UploadTask: ClientTask, PoolJob {
   /// The run hears of the end when no job is left that could touch the files.
   private func whenIdle(_ tell: @escaping (ClientRun) -> Void) {
     guard let owner else { return }
-    if request?.isInFlight == true { afterJob = { tell(owner) } } else { tell(owner) }
+    if jobs?.isInFlight == true { afterJob = { tell(owner) } } else { tell(owner) }
   }
 
   private func stop() {

@@ -41,7 +41,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private let want: Want
   private let startsAtOnce: Bool
   private let connection: Connection
-  private let request: PoolRequest
+  private let jobs: TransferJobs
   let report: TransferReport?
   private var sender: DownloadSender?
   private var size: UInt64 = 0
@@ -82,11 +82,11 @@ final class DownloadStream: ServerStream, PoolJob {
     self.want = want
     self.startsAtOnce = startsAtOnce
     self.connection = connection
-    request = PoolRequest(connection.worker.loop)
+    jobs = TransferJobs(connection.worker.loop, connection.worker.shortJobs)
     report = TransferReport.make(connection, id, .downloading, path)
   }
 
-  var isBusy: Bool { request.isInFlight }
+  var isBusy: Bool { jobs.isInFlight }
   var activity: SessionActivity { .downloading }
   var progress: (done: UInt64, size: UInt64) { (sender?.front ?? 0, size) }
 
@@ -155,7 +155,7 @@ final class DownloadStream: ServerStream, PoolJob {
     guard !isAbandoned, pendingControl == nil, unchecked.isEmpty, var sender, let source, let link = connection.link
     else { return false }
     // A job that looks ahead, for a block that goes again, may be at the book.
-    if !request.isInFlight, sender.takeEnd() {
+    if !jobs.isInFlight, sender.takeEnd() {
       self.sender = sender
       endedAt = connection.worker.loop.now
       connection.worker.counters.count(completed: .download)
@@ -193,7 +193,7 @@ final class DownloadStream: ServerStream, PoolJob {
   /// Whether the blocks from `first` on may go without a job, because they are at hand. Never waits.
   private func isPrepared(_ source: Source, from first: UInt64) -> Bool {
     // While a job runs, the source is the job's.
-    guard !request.isInFlight, first >= digestsFrom, first < digestsEnd else { return false }
+    guard !jobs.isInFlight, first >= digestsFrom, first < digestsEnd else { return false }
     let end = min(first + Self.prepareCount, digestsEnd)
     let start = first * source.geometry.blockSize
     let endOffset = min(end * source.geometry.blockSize, source.size)
@@ -214,7 +214,7 @@ final class DownloadStream: ServerStream, PoolJob {
   private func isEnd(_ block: UInt64, _ source: Source) -> Bool { block * source.geometry.blockSize >= source.size }
 
   private func prepare(from block: UInt64) {
-    guard !request.isInFlight else { return }
+    guard !jobs.isInFlight else { return }
     submit(.prepare(from: block))
   }
 
@@ -240,7 +240,7 @@ final class DownloadStream: ServerStream, PoolJob {
   // MARK: Jobs
 
   private func submitNext() {
-    guard !request.isInFlight, !hasEnded else { return }
+    guard !jobs.isInFlight, !hasEnded else { return }
     if isAbandoned {
       end()
     } else if let control = pendingControl {
@@ -254,7 +254,8 @@ final class DownloadStream: ServerStream, PoolJob {
   private func submit(_ next: Job) {
     job = next
     outcome = .none
-    request.submit(self)
+    let isShort = if case .open = next { true } else { false }
+    jobs.submit(self, inCompany: isShort)
   }
 
   /// On a thread of the pool.

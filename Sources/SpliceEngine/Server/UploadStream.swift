@@ -49,7 +49,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   let path: WirePath
   private let offer: Offer
   private let connection: Connection
-  private let request: PoolRequest
+  private let jobs: TransferJobs
   let report: TransferReport?
   /// Bytes of the file system that this upload has to leave free.
   private let freeSpaceMin: UInt64
@@ -108,7 +108,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     self.path = path
     self.offer = offer
     self.connection = connection
-    request = PoolRequest(connection.worker.loop)
+    jobs = TransferJobs(connection.worker.loop, connection.worker.shortJobs)
     report = TransferReport.make(connection, id, .uploading, path)
     freeSpaceMin = connection.configuration.freeSpaceMin
     receiver = TransferReceiver(size: offer.size, geometry: BlockGeometry(fileSize: offer.size))
@@ -119,7 +119,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   var upload: UploadStream? { self }
   var activity: SessionActivity { .uploading }
   var progress: (done: UInt64, size: UInt64) { (counted.received, offer.size) }
-  var isBusy: Bool { request.isInFlight || isWaitingForLease || committing != nil }
+  var isBusy: Bool { jobs.isInFlight || isWaitingForLease || committing != nil }
   private var address: StreamAddress { connection.address(of: id) }
   private var now: Instant { connection.worker.loop.now }
 
@@ -232,7 +232,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   func tick(_ now: Instant) {
     // What came waits for more, but not for long.
     if !pieces.isEmpty { submitNext() }
-    if isAgreed, !request.isInFlight, !isAbandoned, committing == nil, let stage, stage.unsynced > 0,
+    if isAgreed, !jobs.isInFlight, !isAbandoned, committing == nil, let stage, stage.unsynced > 0,
       checkpointClock.isOver(now), pieces.isEmpty, pendingControl == nil, pendingCommit == nil
     {
       submit(.checkpoint)
@@ -244,7 +244,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
     guard !isAbandoned else { return }
     isAbandoned = true
     pendingCommit = nil
-    if request.isInFlight, case .drain(let intake, _) = job { intake.stop() }
+    if jobs.isInFlight, case .drain(let intake, _) = job { intake.stop() }
     if isWaitingForLease {
       isWaitingForLease = false
       release()
@@ -267,7 +267,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   // MARK: Jobs
 
   private func submitNext() {
-    guard !request.isInFlight, committing == nil, !hasEnded else { return }
+    guard !jobs.isInFlight, committing == nil, !hasEnded else { return }
     if let control = pendingControl, !isAbandoned {
       if case .resume(let claim) = control {
         if pieces.isEmpty, waitsForBytes(behind: claim.bytes) { return }
@@ -307,7 +307,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       offer.size - counted.received >= UInt64(Limits.bulkMin)
     else { return .never }
     if !pieces.isEmpty { submitNext() }
-    if request.isInFlight {
+    if jobs.isInFlight {
       // A checkpoint can take long, and meanwhile the peer may have questions.
       if case .write(checkpoint: false) = job { return .soon }
       return .never
@@ -354,7 +354,19 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func submit(_ next: Job) {
     job = next
     outcome = .none
-    request.submit(self)
+    jobs.submit(self, inCompany: isShort(next))
+  }
+
+  /// Nothing that reads or writes more than a small file, and nothing that syncs.
+  private func isShort(_ job: Job) -> Bool {
+    guard offer.size <= Limits.shortFileMax else { return false }
+    return switch job {
+    // See `open`.
+    case .open: stage == nil && offer.policy != .directory
+    case .resume: stage?.received == 0
+    case .write(let checkpoint): !checkpoint
+    case .probe, .drain, .checkpoint, .close: false
+    }
   }
 
   /// On a thread of the pool.
@@ -408,6 +420,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func open() throws(StoreError) -> Have? {
     let stage: Stage
     if let begun = self.stage { stage = begun } else { stage = try beginOpening() }
+    // What there is has to be read, or synced.
+    if jobs.isInCompany, existing != nil || !stage.isTakenUp { return nil }
     guard try stage.takeUpMore(budget: Self.openBudget) else { return nil }
     var have = Have(
       state: .nothing, blockSize: stage.geometry.blockSize, bytes: 0, proof: stage.proof.digest,
@@ -486,7 +500,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       hasMore = connection.takeBack(from: lender)
     }
     submitNext()
-    if case .drain = done, !request.isInFlight, !isAbandoned, committing == nil, isCheckpointDue(after: 0) {
+    if case .drain = done, !jobs.isInFlight, !isAbandoned, committing == nil, isCheckpointDue(after: 0) {
       submit(.checkpoint)
     }
     connection.goOnReceiving(hasMore: hasMore)

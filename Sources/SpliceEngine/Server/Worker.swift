@@ -33,6 +33,7 @@ final class Worker {
   let pool: BufferPool
   /// Uploads that are whole.
   let commits: CommitQueue
+  let shortJobs: ShortJobs
   let shared: Shared
   private let rates: RateKeeper
   let share = TurnShare()
@@ -68,6 +69,7 @@ final class Worker {
     pool = BufferPool(bytes: configuration.memory / configuration.workers)
     // Several workers have a group each under way, and the pool is theirs together.
     commits = CommitQueue(loop, roundsMax: configuration.workers == 1 ? 2 : 1)
+    shortJobs = ShortJobs(loop)
     rates = try RateKeeper(loop)
     sweepRequest = PoolRequest(loop)
     sweepDue = loop.now

@@ -206,6 +206,9 @@ package final class Stage {
     chain = PrefixChain(geometry)
   }
 
+  /// Nothing is left for `takeUpMore` to read.
+  package var isTakenUp: Bool { unread == nil }
+
   /// Reads on, at most about `budget` bytes, what the journal does not vouch for. Until this returns true it is
   /// not known what is held, and nothing may be asked of the stage but to be closed.
   package func takeUpMore(budget: UInt64) throws(StoreError) -> Bool {
