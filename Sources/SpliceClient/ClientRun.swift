@@ -547,7 +547,7 @@ package final class ClientRun: LinkOwner {
   }
 
   package func linkWantsOutput() -> Bool {
-    for task in active.elements where task.produce() { return true }
+    for _ in 0..<active.count { if active.takeTurn()?.produce() == true { return true } }
     return false
   }
 

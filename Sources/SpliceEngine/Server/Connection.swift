@@ -328,7 +328,7 @@ final class Connection: Session, LinkOwner {
   }
 
   func linkWantsOutput() -> Bool {
-    for stream in streams.elements where stream.produce() { return true }
+    for _ in 0..<streams.count { if streams.takeTurn()?.produce() == true { return true } }
     return false
   }
 
