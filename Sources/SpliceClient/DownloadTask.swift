@@ -86,8 +86,10 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   /// What END said the file is.
   private var announced: PrefixProof?
   private var pendingCommit: PrefixProof?
-  /// In the commit queue: it has the stage.
+  /// In the commit queue, which has the stage.
   private var committing: PrefixProof?
+  /// In the commit queue, which has `existing`: it is the very file.
+  private var isKeeping = false
   private var isDetached = false
   /// The user will be told why.
   private var hasFailed = false
@@ -144,7 +146,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
 
   /// Everything that came is dealt with.
   private var isIdle: Bool {
-    jobs?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil
+    jobs?.isInFlight == false && pieces.isEmpty && pendingCommit == nil && committing == nil && !isKeeping
   }
 
   // MARK: From the run
@@ -208,9 +210,11 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .comparing(let ours):
       guard AgreedPrefix(ours: ours, theirs: proof) != nil else { return misplaced() }
       result.digest = end.proof
-      result.isDurable = true
       done = end.size
-      succeed(.alreadyThere)
+      // It will be called durable, whoever put it there.
+      state = .ended
+      isKeeping = true
+      owner?.commits.add(self)
     case .receiving:
       guard announced == nil else { return misplaced() }
       announced = proof
@@ -318,7 +322,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   // MARK: Jobs
 
   private func submitNext() {
-    guard let jobs, let owner, !jobs.isInFlight, committing == nil else { return }
+    guard let jobs, let owner, !jobs.isInFlight, committing == nil, !isKeeping else { return }
     if let begin = pendingBegin, !isClosing {
       if waitsForBytes, pieces.isEmpty { return }
       pieces.fill(&batch)
@@ -345,10 +349,17 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   private func submit(_ next: Job) {
     job = next
     outcome = .none
-    var isShort = false
-    // What there was of the file is gone, or would have to be synced.
-    if case .begin(0, _) = next, let give, give.size <= Limits.shortFileMax { isShort = stage?.received == 0 }
-    jobs?.submit(self, inCompany: isShort)
+    jobs?.submit(self, inCompany: isShort(next))
+  }
+
+  /// Nothing that reads or writes more than a small file, and nothing that syncs.
+  private func isShort(_ job: Job) -> Bool {
+    guard let give, give.size <= Limits.shortFileMax else { return false }
+    return switch job {
+    case .begin(let bytes, _): bytes == 0 && stage?.received == 0
+    case .proveExisting: existing?.size == give.size
+    case .open, .chain, .write, .close: false
+    }
   }
 
   /// On a thread of the pool.
@@ -366,13 +377,6 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
     case .proveExisting:
       guard let existing, try existing.extendBook(toCover: existing.size, budget: Self.proveBudget) else {
         return .none
-      }
-      // If it is the very file, it will be called durable, whoever put it there.
-      do throws(Errno) {
-        try existing.file.sync()
-        try directory?.sync()
-      } catch {
-        throw StoreError(error, otherwise: .writeFailed)
       }
       return .proved(try existing.proof(of: existing.size))
     case .chain(let blockCounts): return .chain(try stage?.chain(at: blockCounts) ?? [])
@@ -490,21 +494,27 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   // MARK: Committing
 
   /// On a thread of the pool, for the queue.
-  package func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan {
-    guard let stage, let directory, let committing else { panic("a download is committed when it is whole") }
-    return CommitPlan(
-      stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true)
+  package func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+    guard let directory else { panic("a download has a folder to go to") }
+    if isKeeping, let existing { return .keep(KeepPlan(file: existing.file, directory: directory)) }
+    guard let stage, let committing else { panic("a download is committed when it is whole") }
+    return .commit(
+      CommitPlan(stage: stage, claim: committing, directory: directory, name: item.name, isReplacing: true))
   }
 
   package func commitDidEnd(_ outcome: Result<FileStatus, StoreError>) {
     committing = nil
+    let isKept = isKeeping
+    isKeeping = false
     switch outcome {
     case .success(let status):
-      committed = status
-      result.digest = stage?.proof.digest ?? .zero
       result.isDurable = true
       // Also when the link broke meanwhile: the file is there.
-      succeed(.done)
+      if isKept { succeed(.alreadyThere) } else {
+        committed = status
+        result.digest = stage?.proof.digest ?? .zero
+        succeed(.done)
+      }
     case .failure(let error):
       if !isClosing { fail(error) }
     }

@@ -7,8 +7,8 @@ Prints what the daemon promised, at the moment it did, for powercut_check.py:
   COPY name sha              somebody puts the file there by other means; nobody has promised anything yet
   ACK name sha               the client has ended with status 0
 Files: small ones (new and overwritten), many small ones in one run, large ones (new, overwritten, cut in the middle and
-resumed), ones in new folders, the same once more and ones that somebody copied there (no byte moves, but the client says
-that they are durable), and kills of the daemon at any moment."""
+resumed), ones in new folders, the same once more and ones that somebody copied there, one or many (no byte moves, but the
+client says that they are durable), and kills of the daemon at any moment."""
 import hashlib
 import os
 import random
@@ -50,11 +50,20 @@ def choose():
     return kind, f"small{number % 8}" if kind == "overwrite" else f"small{8 + number % 12}"
 
 
+def copy(name, content):
+    """As cp and mv do it, without a sync."""
+    say("COPY", name, hashlib.sha256(content).hexdigest())
+    rig.write(os.path.join(root, ".copied"), content)
+    os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+    os.rename(os.path.join(root, ".copied"), os.path.join(root, name))
+
+
 def upload_many():
     """One run, one connection, and files that the daemon commits together."""
     folder = os.path.join(work, f"many{chance.randrange(3)}")
     os.makedirs(folder, exist_ok=True)
     files = {}
+    is_copied = chance.random() < 0.3
     for number in range(chance.randrange(4, 12)):
         version, size = chance.randrange(1 << 30), chance.randrange(1, 9000)
         content = rig.data(version, size)
@@ -63,6 +72,8 @@ def upload_many():
         last[name] = (version, size)
         files[name] = hashlib.sha256(content).hexdigest()
         say("TRY", name, files[name], version, size)
+        if is_copied:
+            copy(name, content)
     sources = [os.path.join(work, name) for name in files]
     target = daemon.url(os.path.basename(folder) + "/")
     run = rig.client("put", "--json", "--retry-for", "0", "--no-cache", *sources, target)
@@ -89,10 +100,7 @@ with rig.workshop("powercut") as work:
         last[name] = (version, size)
         say("TRY", name, sha, version, size)
         if kind == "copied":
-            # As cp and mv do it, without a sync.
-            say("COPY", name, sha)
-            rig.write(os.path.join(root, ".copied"), content)
-            os.rename(os.path.join(root, ".copied"), os.path.join(root, name))
+            copy(name, content)
         for attempt in range(6):
             link = rig.Link(daemon.port, on_durable=lambda durable: say("PART", name, sha, durable))
             if name.startswith("large") and chance.random() < 0.6:

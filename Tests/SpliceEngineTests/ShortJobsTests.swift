@@ -5,7 +5,8 @@ import Testing
 
 @testable import SpliceEngine
 
-@Suite struct ShortJobsTests {
+/// One after the other: some keep three of the pool's four threads from everybody else until the fourth has done its part.
+@Suite(.serialized) struct ShortJobsTests {
   private final class Job: PoolJob {
     /// Held by the test: the job waits for it.
     var gate: Mutex?

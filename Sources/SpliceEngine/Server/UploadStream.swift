@@ -68,8 +68,10 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private var pendingControl: Job?
   private var pieces = PieceQueue()
   private var pendingCommit: PrefixProof?
-  /// In the commit queue: it has the stage.
+  /// In the commit queue, which has the stage.
   private var committing: PrefixProof?
+  /// In the commit queue, which has `finished`: the answer to the offer, once that file is durable.
+  private var keeping: Have?
   private var frameDigest: Digest?
   /// Where the next piece of the frame belongs.
   private var frameOffset: UInt64 = 0
@@ -119,7 +121,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   var upload: UploadStream? { self }
   var activity: SessionActivity { .uploading }
   var progress: (done: UInt64, size: UInt64) { (counted.received, offer.size) }
-  var isBusy: Bool { jobs.isInFlight || isWaitingForLease || committing != nil }
+  var isBusy: Bool { jobs.isInFlight || isWaitingForLease || isQueued }
+  private var isQueued: Bool { committing != nil || keeping != nil }
   private var address: StreamAddress { connection.address(of: id) }
   private var now: Instant { connection.worker.loop.now }
 
@@ -267,7 +270,7 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   // MARK: Jobs
 
   private func submitNext() {
-    guard !jobs.isInFlight, committing == nil, !hasEnded else { return }
+    guard !jobs.isInFlight, !isQueued, !hasEnded else { return }
     if let control = pendingControl, !isAbandoned {
       if case .resume(let claim) = control {
         if pieces.isEmpty, waitsForBytes(behind: claim.bytes) { return }
@@ -420,8 +423,8 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   private func open() throws(StoreError) -> Have? {
     let stage: Stage
     if let begun = self.stage { stage = begun } else { stage = try beginOpening() }
-    // What there is has to be read, or synced.
-    if jobs.isInCompany, existing != nil || !stage.isTakenUp { return nil }
+    // What an earlier try left has to be read: that can be much.
+    if jobs.isInCompany, !stage.isTakenUp { return nil }
     guard try stage.takeUpMore(budget: Self.openBudget) else { return nil }
     var have = Have(
       state: .nothing, blockSize: stage.geometry.blockSize, bytes: 0, proof: stage.proof.digest,
@@ -440,8 +443,6 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       } else {
         have.bytes = existing.size
       }
-      // The client will call it durable, whoever put it there and however that ended.
-      try connection.store.makeDurable(path)
       have.state = .complete
       return have
     }
@@ -527,8 +528,20 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   private func didOpen(_ have: Have) {
+    guard !isAbandoned else {
+      finished = nil
+      return
+    }
+    if have.state == .complete {
+      // The client will call it durable, whoever put it there and however that ended.
+      keeping = have
+      return connection.worker.commits.add(self)
+    }
+    answer(have)
+  }
+
+  private func answer(_ have: Have) {
     finished = nil
-    guard !isAbandoned else { return }
     if have.state == .partial { offered = have.bytes }
     receiver.handleOpened(held: have.state == .partial ? have.bytes : stage?.received ?? 0)
     connection.link?.send { have.append(to: &$0, stream: id) }
@@ -582,13 +595,20 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   /// On a thread of the pool, for the queue.
-  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan {
+  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+    let store = connection.store
+    if keeping != nil { return .keep(try store.planKeeping(path, finished?.file, in: &folders)) }
     guard let stage, let committing else { panic("an upload is committed when it is whole") }
-    return try connection.store.planCommit(
-      stage, to: path, in: &folders, claim: committing, replacing: offer.policy == .replace)
+    return .commit(
+      try store.planCommit(
+        stage, to: path, in: &folders, claim: committing, replacing: offer.policy == .replace))
   }
 
   func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
+    if let have = keeping {
+      keeping = nil
+      return keepingDidEnd(have, result)
+    }
     committing = nil
     switch result {
     case .success(let status):
@@ -609,6 +629,17 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
       dropPieces()
     }
     isAbandoned = true
+    submitNext()
+    connection.link?.flushSoon()
+  }
+
+  private func keepingDidEnd(_ have: Have, _ result: Result<FileStatus, StoreError>) {
+    switch result {
+    case .success: if !isAbandoned { answer(have) }
+    case .failure(let error):
+      if !isAbandoned { connection.fail(id, error, path: path) }
+      isAbandoned = true
+    }
     submitNext()
     connection.link?.flushSoon()
   }

@@ -61,7 +61,7 @@ struct CommitGroup {
 
   /// From so many files on, one sync of the file system is cheaper than two syncs a file. It also waits for
   /// what others have written there, which a single file should not have to.
-  private static let wholeFileSystemMin = 4
+  static let wholeFileSystemMin = 4
 
   private var members: [Member]
 
@@ -97,7 +97,7 @@ struct CommitGroup {
     }
   }
 
-  /// The device is that of the stage's folder, which all stages of a daemon share: some overlays give files another one.
+  /// All stages of a daemon share a folder, which is asked once.
   private mutating func seal() {
     var known: (folder: any Directory, device: UInt64)?
     forEach { (member) throws(StoreError) in
@@ -105,7 +105,7 @@ struct CommitGroup {
       let folder = member.plan.stage.folder
       if let known, known.folder === folder { return member.device = known.device }
       do throws(Errno) {
-        member.device = try folder.status([], followLinks: false).device
+        member.device = try SpliceEngine.device(of: folder)
       } catch {
         throw StoreError(error, otherwise: .writeFailed)
       }
@@ -126,20 +126,15 @@ struct CommitGroup {
     }
     install()
     forEach { (member) throws(StoreError) in try member.plan.stage.syncMode() }
-    var synced: [(folder: any Directory, error: Errno?)] = []
+    var folders = SharedSyncs<Int32>()
     forEach { (member) throws(StoreError) in
       let folder = member.plan.directory
-      if !synced.contains(where: { $0.folder === folder }) { synced.append((folder, Self.failure(ofSyncing: folder))) }
-      let error = synced.first { $0.folder === folder }?.error
-      if let error { throw StoreError(error, otherwise: .writeFailed) }
+      do throws(Errno) {
+        try folders.once(folder.descriptor) { () throws(Errno) in try folder.sync() }
+      } catch {
+        throw StoreError(error, otherwise: .writeFailed)
+      }
     }
-  }
-
-  private static func failure(ofSyncing folder: any Directory) -> Errno? {
-    do throws(Errno) {
-      try folder.sync()
-      return nil
-    } catch { return error }
   }
 
   private mutating func syncTogether() {
@@ -172,7 +167,7 @@ struct CommitGroup {
       do throws(Errno) {
         // Where something else is mounted at the destination, the file will not get its name, and this is not the
         // file system that its neighbours need.
-        guard try directory.status([], followLinks: false).device == member.device else { continue }
+        guard try SpliceEngine.device(of: directory) == member.device else { continue }
         try directory.syncFileSystem()
         synced.append((member.device, nil))
       } catch {

@@ -4,11 +4,19 @@ package import SpliceSystem
 package import SpliceUV
 internal import SpliceWire
 
-/// A transfer that has its whole file. It stays in the queue until it hears the result, and leaves its stage
+/// What a transfer wants done before it tells its peer.
+package enum CommitWish {
+  /// A stage that has its whole file is to become that file.
+  case commit(CommitPlan)
+  /// The file that is there is the right one, and is to stay.
+  case keep(KeepPlan)
+}
+
+/// A transfer that has its whole file. It stays in the queue until it hears the result, and leaves its files
 /// alone until then.
 package protocol CommitCandidate: AnyObject {
   /// On a thread of the pool, first of all.
-  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitPlan
+  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish
   /// On the loop's thread. With a status, everything about the file is durable.
   func commitDidEnd(_ result: Result<FileStatus, StoreError>)
 }
@@ -68,17 +76,24 @@ private final class CommitRound: PoolJob {
 
   /// On a thread of the pool.
   func run() {
-    var plans: [CommitPlan] = []
-    var planned: [Int] = []
+    var (commits, committed): ([CommitPlan], [Int]) = ([], [])
+    var (keeps, kept): ([KeepPlan], [Int]) = ([], [])
     var folders = CommitFolders()
     results = group.enumerated().map { index, candidate in
       do throws(StoreError) {
-        plans.append(try candidate.planCommit(in: &folders))
-        planned.append(index)
+        switch try candidate.planCommit(in: &folders) {
+        case .commit(let plan):
+          commits.append(plan)
+          committed.append(index)
+        case .keep(let plan):
+          keeps.append(plan)
+          kept.append(index)
+        }
         return .failure(StoreError(.writeFailed))
       } catch { return .failure(error) }
     }
-    for (index, result) in zip(planned, CommitGroup.commit(plans)) { results[index] = result }
+    for (index, result) in zip(committed, CommitGroup.commit(commits)) { results[index] = result }
+    for (index, result) in zip(kept, KeepGroup.sync(keeps)) { results[index] = result }
   }
 
   /// On the loop's thread again.

@@ -178,16 +178,37 @@ package final class Store: @unchecked Sendable {
   ) throws(StoreError) -> CommitPlan {
     _ = try writable()
     do throws(Errno) {
-      let parent = path.parent
-      let directory = try open.folder(at: parent) { () throws(Errno) in
-        let directory = try root.makePath(parent, permissions: 0o755)
-        try folders.makeDurable(parent, below: root)
-        return directory
-      }
+      let directory = try folder(of: path, in: &open)
       return CommitPlan(
         stage: stage, claim: claim, directory: directory, name: path.name, isReplacing: replacing)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  /// What it takes to make a file that is there, and its name, survive a power cut. Another program may have put it
+  /// there, or a daemon that died between the rename and the sync of the directory.
+  ///
+  /// - Parameter file: when it is open already.
+  package func planKeeping(
+    _ path: WirePath, _ file: (any File)?, in open: inout CommitFolders
+  ) throws(StoreError) -> KeepPlan {
+    do throws(Errno) {
+      let directory = try folder(of: path, in: &open)
+      if let file { return KeepPlan(file: file, directory: directory) }
+      // By the whole path: a link leads no further than its own folder otherwise.
+      return KeepPlan(file: try root.openFile(path.bytes, .read, permissions: 0), directory: directory)
+    } catch {
+      throw StoreError(error, otherwise: .writeFailed)
+    }
+  }
+
+  private func folder(of path: WirePath, in open: inout CommitFolders) throws(Errno) -> any Directory {
+    let parent = path.parent
+    return try open.folder(at: parent) { () throws(Errno) in
+      let directory = try root.makePath(parent, permissions: 0o755)
+      try folders.makeDurable(parent, below: root)
+      return directory
     }
   }
 
