@@ -547,7 +547,13 @@ package final class ClientRun: LinkOwner {
   }
 
   package func linkWantsOutput() -> Bool {
-    for _ in 0..<active.count { if active.takeTurn()?.produce() == true { return true } }
+    for _ in 0..<active.count {
+      guard active.takeTurn()?.produce() == true else { continue }
+      // One file is finished before the next gets on.
+      active.keepTurn()
+      return true
+    }
+    active.restartTurns()
     return false
   }
 

@@ -494,7 +494,7 @@ package final class DownloadTask: ClientTask, PoolJob, CommitCandidate {
   // MARK: Committing
 
   /// On a thread of the pool, for the queue.
-  package func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+  package func planCommit(in folders: inout RoundFolders) throws(StoreError) -> CommitWish {
     guard let directory else { panic("a download has a folder to go to") }
     if isKeeping, let existing { return .keep(KeepPlan(file: existing.file, directory: directory)) }
     guard let stage, let committing else { panic("a download is committed when it is whole") }

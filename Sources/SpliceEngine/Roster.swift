@@ -35,14 +35,20 @@ package struct Roster<Element> {
     return elements.remove(at: index)
   }
 
-  /// The one behind the last that was taken so; nil when there is none at all. Who calls this `count` times has
-  /// had all of them, also when some were removed meanwhile.
+  /// The one behind the last that was taken so, or the first; nil when there is none at all. Who calls this `count`
+  /// times has had all of them, also when some were removed meanwhile.
   package mutating func takeTurn() -> Element? {
     if isEmpty { return nil }
     if turn >= elements.count { turn = 0 }
     defer { turn += 1 }
     return elements[turn]
   }
+
+  /// The one that was taken last is taken next, too.
+  package mutating func keepTurn() { turn = max(0, turn - 1) }
+
+  /// The first is taken next.
+  package mutating func restartTurns() { turn = 0 }
 
   private func index(of key: UInt64) -> Int? {
     var (low, high) = (0, keys.count)

@@ -7,7 +7,7 @@ package import SpliceUV
 ///
 /// Belongs to the loop's thread.
 package final class ShortJobs {
-  /// Jobs of the pool that are made of them at a time. One of libuv's four threads is left to longer ones.
+  /// Jobs of the pool that are made of them at a time: of one loop they take three of libuv's four threads at most.
   private static let batchesMax = 3
   /// A job that waits for the disk after all holds up so many others, less one.
   private static let batchMax = 16

@@ -28,15 +28,6 @@ import Testing
     return plans
   }
 
-  private func outcomes(_ results: [Result<FileStatus, StoreError>]) -> String {
-    results.map { result in
-      switch result {
-      case .success: "ok"
-      case .failure(let error): "\(error.code)"
-      }
-    }.joined(separator: " ")
-  }
-
   @Test(arguments: [true, false]) func oneFileIsSyncedByItself(isNamed: Bool) throws {
     bench.trace.cannotOpenNameless = isNamed
     let results = CommitGroup.commit(try plans(1))

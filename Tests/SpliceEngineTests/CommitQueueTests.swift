@@ -14,7 +14,7 @@ import Testing
     var whenPlanned: () -> Void = {}
     var whenEnded: () -> Void = {}
 
-    func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+    func planCommit(in folders: inout RoundFolders) throws(StoreError) -> CommitWish {
       whenPlanned()
       throw StoreError(.denied)
     }

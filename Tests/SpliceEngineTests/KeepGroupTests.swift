@@ -21,15 +21,6 @@ import Testing
     }
   }
 
-  private func outcomes(_ results: [Result<FileStatus, StoreError>]) -> String {
-    results.map { result in
-      switch result {
-      case .success: "ok"
-      case .failure(let error): "\(error.code)"
-      }
-    }.joined(separator: " ")
-  }
-
   @Test func nothingToKeepNeedsNoSync() {
     #expect(KeepGroup.sync([]).isEmpty)
     #expect(bench.trace.events.isEmpty)

@@ -41,6 +41,28 @@ import Testing
     #expect((0..<4).map { _ in roster.takeTurn() } == ["e2", "e3", "e4", "e1"])
   }
 
+  @Test func whoKeepsTheTurnIsAskedAgain() {
+    var roster = roster([1, 2, 3])
+    _ = roster.takeTurn()
+    #expect(roster.takeTurn() == "e2")
+    roster.keepTurn()
+    #expect(roster.takeTurn() == "e2")
+    roster.keepTurn()
+    // It has ended.
+    roster.remove(2)
+    #expect(roster.takeTurn() == "e3")
+  }
+
+  @Test func turnsBeginAgainWithTheOldest() {
+    var roster = roster([1, 2, 3])
+    _ = roster.takeTurn()
+    roster.restartTurns()
+    #expect(roster.takeTurn() == "e1")
+    roster.keepTurn()
+    roster.keepTurn()
+    #expect(roster.takeTurn() == "e1")
+  }
+
   /// Each of 1 to 4 may end while it, or another, has its turn.
   @Test(arguments: [1, 2, 3, 4] as [UInt64], [1, 2, 3, 4] as [UInt64])
   func nobodyIsPassedOverWhenAnotherIsRemoved(during: UInt64, removed: UInt64) {

@@ -3,6 +3,7 @@
 import SpliceBase
 import SpliceCore
 import SpliceSystem
+import SpliceWire
 import TestFiles
 import Testing
 
@@ -94,6 +95,16 @@ final class StageBench {
   }
 
   func exists(_ name: String) -> Bool { (try? directory.status(bytes(name), followLinks: false)) != nil }
+}
+
+/// "ok writeFailed ok": what came of each file of a group.
+func outcomes(_ results: [Result<FileStatus, StoreError>]) -> String {
+  results.map { result in
+    switch result {
+    case .success: "ok"
+    case .failure(let error): "\(error.code)"
+    }
+  }.joined(separator: " ")
 }
 
 func digest(_ bytes: [UInt8]) -> Digest { BlockHasher.digest(of: bytes) }

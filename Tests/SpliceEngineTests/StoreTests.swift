@@ -54,6 +54,31 @@ import Testing
     #expect(try plan() == ["sync names"])
   }
 
+  /// The kernel tells a descriptor once of what could not be written: if the commits of a round hear it, those whose files
+  /// are there already have to hear it, too.
+  @Test func whatIsKeptIsSyncedByAnotherDescriptorThanWhatIsCommitted() throws {
+    let store = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    for name in ["folder/here", "folder/there"] { bench.folder.makeFile(name, "content") }
+    var folders = RoundFolders()
+    let commit = try store.planCommit(
+      bench.open("a", size: 1), to: try #require(WirePath(bytes("folder/new"))), in: &folders.ofCommits,
+      claim: bench.proof([1]), replacing: true)
+    let keeps = try ["folder/here", "folder/there"].map {
+      try store.planKeeping(try #require(WirePath(bytes($0))), nil, in: &folders.ofKeeps)
+    }
+    #expect(keeps[0].directory !== commit.directory)
+    #expect(keeps[1].directory === keeps[0].directory)
+  }
+
+  @Test func keepingMakesNoFolder() throws {
+    let store = try Store.open(bench.directory, isReadOnly: false, boot: bench.boot)
+    var folders = CommitFolders()
+    #expect(throws: StoreError.self) {
+      _ = try store.planKeeping(try #require(WirePath(bytes("gone/file"))), nil, in: &folders)
+    }
+    #expect(!bench.exists("gone"))
+  }
+
   /// Between the rename and the end of the commit somebody may ask for the file, and have it read.
   @Test func digestsThatAReaderHasMadeAreNotRepeated() throws {
     let block = Int(Limits.blockSize)

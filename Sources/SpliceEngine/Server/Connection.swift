@@ -328,7 +328,13 @@ final class Connection: Session, LinkOwner {
   }
 
   func linkWantsOutput() -> Bool {
-    for _ in 0..<streams.count { if streams.takeTurn()?.produce() == true { return true } }
+    for _ in 0..<streams.count {
+      guard streams.takeTurn()?.produce() == true else { continue }
+      // One file is finished before the next gets on.
+      streams.keepTurn()
+      return true
+    }
+    streams.restartTurns()
     return false
   }
 

@@ -21,8 +21,8 @@ package struct ServerConfiguration: Sendable {
   package var transfersMax = 0
   /// The limit that holds.
   var transferLimit: Int { transfersMax > 0 ? transfersMax : max(64, memory / Limits.transferCost) }
-  /// Requests at a time of a connection that begins now: half of the transfers that are left, so that the next one
-  /// finds some, too.
+  /// Requests at a time of a connection that begins now: half of the transfers that are left. Who comes while others
+  /// are at work leaves room for the next one, too.
   func streamLimit(besides transfers: Int) -> Int {
     min(Limits.streamsPerConnectionMax, max(Limits.streamsPerConnectionMin, (transferLimit - transfers) / 2))
   }

@@ -595,13 +595,13 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
   }
 
   /// On a thread of the pool, for the queue.
-  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+  func planCommit(in folders: inout RoundFolders) throws(StoreError) -> CommitWish {
     let store = connection.store
-    if keeping != nil { return .keep(try store.planKeeping(path, finished?.file, in: &folders)) }
+    if keeping != nil { return .keep(try store.planKeeping(path, finished?.file, in: &folders.ofKeeps)) }
     guard let stage, let committing else { panic("an upload is committed when it is whole") }
     return .commit(
       try store.planCommit(
-        stage, to: path, in: &folders, claim: committing, replacing: offer.policy == .replace))
+        stage, to: path, in: &folders.ofCommits, claim: committing, replacing: offer.policy == .replace))
   }
 
   func commitDidEnd(_ result: Result<FileStatus, StoreError>) {

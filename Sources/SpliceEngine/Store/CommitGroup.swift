@@ -32,7 +32,7 @@ package struct CommitPlan {
 /// Where the files of one group go: those of a tree go one after the other into one folder, which is opened once.
 ///
 /// Never of two groups: the kernel tells each descriptor once of what could not be written, so of two groups that sync by
-/// the same one only the first would hear of it.
+/// the same one only the first would hear of it. All are opened before anything is synced.
 package struct CommitFolders {
   private var last: (path: [UInt8], directory: any Directory)?
 
@@ -45,6 +45,12 @@ package struct CommitFolders {
     last = (path, directory)
     return directory
   }
+}
+
+/// The folders of one round: what is committed and what is kept are two groups.
+package struct RoundFolders {
+  package var ofCommits = CommitFolders()
+  package var ofKeeps = CommitFolders()
 }
 
 /// The order of a commit, for one file or many: a name in the stage's folder where it takes one, attributes, data on

@@ -16,7 +16,7 @@ package enum CommitWish {
 /// alone until then.
 package protocol CommitCandidate: AnyObject {
   /// On a thread of the pool, first of all.
-  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish
+  func planCommit(in folders: inout RoundFolders) throws(StoreError) -> CommitWish
   /// On the loop's thread. With a status, everything about the file is durable.
   func commitDidEnd(_ result: Result<FileStatus, StoreError>)
 }
@@ -78,7 +78,7 @@ private final class CommitRound: PoolJob {
   func run() {
     var (commits, committed): ([CommitPlan], [Int]) = ([], [])
     var (keeps, kept): ([KeepPlan], [Int]) = ([], [])
-    var folders = CommitFolders()
+    var folders = RoundFolders()
     results = group.enumerated().map { index, candidate in
       do throws(StoreError) {
         switch try candidate.planCommit(in: &folders) {

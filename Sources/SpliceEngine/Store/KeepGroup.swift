@@ -5,8 +5,8 @@ internal import SpliceWire
 
 /// A file under its name, whoever put it there and however that ended, and the folder that has the name.
 package struct KeepPlan {
-  fileprivate let file: any File
-  fileprivate let directory: any Directory
+  let file: any File
+  let directory: any Directory
 
   package init(file: any File, directory: any Directory) {
     self.file = file

@@ -178,7 +178,12 @@ package final class Store: @unchecked Sendable {
   ) throws(StoreError) -> CommitPlan {
     _ = try writable()
     do throws(Errno) {
-      let directory = try folder(of: path, in: &open)
+      let parent = path.parent
+      let directory = try open.folder(at: parent) { () throws(Errno) in
+        let directory = try root.makePath(parent, permissions: 0o755)
+        try folders.makeDurable(parent, below: root)
+        return directory
+      }
       return CommitPlan(
         stage: stage, claim: claim, directory: directory, name: path.name, isReplacing: replacing)
     } catch {
@@ -194,21 +199,17 @@ package final class Store: @unchecked Sendable {
     _ path: WirePath, _ file: (any File)?, in open: inout CommitFolders
   ) throws(StoreError) -> KeepPlan {
     do throws(Errno) {
-      let directory = try folder(of: path, in: &open)
+      let parent = path.parent
+      let directory = try open.folder(at: parent) { () throws(Errno) in
+        let directory = try root.openDirectory(parent)
+        try folders.makeDurable(parent, below: root)
+        return directory
+      }
       if let file { return KeepPlan(file: file, directory: directory) }
       // By the whole path: a link leads no further than its own folder otherwise.
       return KeepPlan(file: try root.openFile(path.bytes, .read, permissions: 0), directory: directory)
     } catch {
       throw StoreError(error, otherwise: .writeFailed)
-    }
-  }
-
-  private func folder(of path: WirePath, in open: inout CommitFolders) throws(Errno) -> any Directory {
-    let parent = path.parent
-    return try open.folder(at: parent) { () throws(Errno) in
-      let directory = try root.makePath(parent, permissions: 0o755)
-      try folders.makeDurable(parent, below: root)
-      return directory
     }
   }
 

@@ -455,10 +455,10 @@ final class QtUpload: QtTransfer, PoolJob, CommitCandidate {
   }
 
   /// On a thread of the pool, for the queue. This protocol has no digest of the whole file; what is here is what came.
-  func planCommit(in folders: inout CommitFolders) throws(StoreError) -> CommitWish {
+  func planCommit(in folders: inout RoundFolders) throws(StoreError) -> CommitWish {
     guard let stage else { panic("an upload is committed when it is whole") }
     return .commit(
-      try session.store.planCommit(stage, to: path, in: &folders, claim: stage.proof, replacing: true))
+      try session.store.planCommit(stage, to: path, in: &folders.ofCommits, claim: stage.proof, replacing: true))
   }
 
   func commitDidEnd(_ result: Result<FileStatus, StoreError>) {
