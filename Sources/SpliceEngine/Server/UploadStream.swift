@@ -521,9 +521,12 @@ final class UploadStream: ServerStream, PoolJob, CommitCandidate, IntakeTaker {
 
   private func goOnOpening() {
     guard !isAbandoned else { return }
-    // The peer waits for HAVE; this says that somebody is at work.
-    let read = finished?.book.bytes ?? stage?.received ?? 0
-    connection.link?.send { Ack(received: min(read, offer.size), verified: 0, durable: 0).append(to: &$0, stream: id) }
+    if !jobs.isInCompany {
+      // The peer waits for HAVE; this says that somebody is at work.
+      let read = finished?.book.bytes ?? stage?.received ?? 0
+      let ack = Ack(received: min(read, offer.size), verified: 0, durable: 0)
+      connection.link?.send { ack.append(to: &$0, stream: id) }
+    }
     submit(.open)
   }
 

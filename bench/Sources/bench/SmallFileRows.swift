@@ -7,19 +7,20 @@ struct SmallFileRows {
   let folder: Folder
   let rounds: Int
 
-  /// A loop device on a disk of this machine answers a sync at once. On a flash card it takes 2 to 20 ms.
+  /// A loop device on a disk of this machine answers a sync in 0.4 ms: ten times as many files as with a sync for each are
+  /// more than its processors can make, whoever makes them. On a flash card it takes 2 to 20 ms.
   private static let slowSyncMicroseconds = 2000
 
   func rows() throws -> [Row] {
     // What was removed before, and on which file system, would otherwise say more than the programs do.
     let disk = try folder.makeDisk("small", bytes: 4 << 30)
     defer { disk.unmount() }
-    let durable = Goal(against: "rsync --fsync", bound: .atLeast, value: 10)
     let fast = try SmallFiles(
       folder: disk, rounds: rounds, count: 10_000, title: "10,000 of 4 KiB",
-      goals: [durable, Goal(against: "rsync", bound: .atLeast, value: 1)])
+      goals: [Goal(against: "rsync", bound: .atLeast, value: 1)])
     let slow = try SmallFiles(
-      folder: disk, rounds: rounds, count: 2000, title: "2,000 of 4 KiB, syncs of 2 ms", goals: [durable],
+      folder: disk, rounds: rounds, count: 2000, title: "2,000 of 4 KiB, syncs of 2 ms",
+      goals: [Goal(against: "rsync --fsync", bound: .atLeast, value: 10)],
       environment: ["LD_PRELOAD=\(Tools.slowSync)", "BENCH_SYNC_MICROSECONDS=\(Self.slowSyncMicroseconds)"])
     return try fast.rows(withPeersThatDoNotSync: true) + slow.rows(withPeersThatDoNotSync: false)
   }

@@ -280,7 +280,8 @@ final class Ledger {
   /// again can be lost once more, by a sync that fails.
   private func checkVouched(_ promise: Promise, at path: PathRecord) {
     // What cleans up behind a failed sync writes the journal anew.
-    if server.disk.refusedSyncs > 0 || server.disk.hasToldOfAFailedWrite { return }
+    let disk = server.disk
+    if disk.refusedSyncs > 0 || disk.hasRefusedToSyncAll || disk.hasToldOfAFailedWrite { return }
     let journal = server.disk.find(path.journalPath, stable: true)
     let revision = journal?.stableRevision ?? 0
     if path.vouched.journal !== journal || path.vouched.stableRevision != revision {
